@@ -1,0 +1,1 @@
+//! Measurements: series of samples, quantiles, dimensions, JSON records.

@@ -1,0 +1,1 @@
+//! The emulated WAN: link model, lab of network namespaces, user-space backend, self-test.

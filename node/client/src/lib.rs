@@ -1,0 +1,1 @@
+//! The client side: channels with mutual TLS, following the leader, typed errors.

@@ -1,0 +1,58 @@
+//! Why a command changed nothing (MAN-6).
+
+use thiserror::Error;
+
+use crate::ids::{Attempt, JobId, TaskId, WorkerId};
+use crate::task::TaskState;
+
+/// A command that breaks a rule changes nothing and gets one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Rejection {
+    /// No such task: never was, or was dropped by retention.
+    #[error("there is no task {0}")]
+    UnknownTask(TaskId),
+    /// No such worker.
+    #[error("there is no worker {0}; it must register first")]
+    UnknownWorker(WorkerId),
+    /// No such job.
+    #[error("there is no job {0}")]
+    UnknownJob(JobId),
+    /// The task's state forbids it.
+    #[error("task {task} is {state:?}: {action} is not possible")]
+    WrongState {
+        /// Which task.
+        task: TaskId,
+        /// Its state.
+        state: TaskState,
+        /// What was asked for.
+        action: &'static str,
+    },
+    /// The attempt is not the current one: its lease ended and the task was granted anew, or another worker has it.
+    #[error("attempt {got} of task {task} is not the current one ({current}, worker {worker})")]
+    StaleAttempt {
+        /// Which task.
+        task: TaskId,
+        /// The attempt in the command.
+        got: Attempt,
+        /// The current one.
+        current: Attempt,
+        /// Who has it; empty for nobody.
+        worker: String,
+    },
+    /// The idempotency key was used for something else.
+    #[error("idempotency key {key:?} was used for {what} {id} with another content")]
+    KeyConflict {
+        /// The key.
+        key: String,
+        /// `task` or `job`.
+        what: &'static str,
+        /// Its id.
+        id: u64,
+    },
+    /// A job that is over.
+    #[error("job {0} is already over")]
+    JobOver(JobId),
+    /// The command itself makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+}

@@ -1,0 +1,19 @@
+//! The replicated state machine: pure and deterministic.
+//!
+//! `State::apply` is the only way to change it: same log, same bytes, on every node and after any snapshot. There is
+//! no clock, no randomness, no IO and no async runtime in this crate, and none may be added: time comes from the
+//! leader inside the proposal.
+
+mod command;
+mod error;
+mod ids;
+mod job;
+mod task;
+mod worker;
+
+pub use command::{AttemptRef, Command, Grant, Outcome, Proposal};
+pub use error::Rejection;
+pub use ids::{Attempt, JobId, LogIndex, Millis, TaskId, WorkerId};
+pub use job::{InputSplit, Job, JobSpec, JobState, Stage, work};
+pub use task::{Task, TaskSpec, TaskState};
+pub use worker::{Worker, WorkerState};

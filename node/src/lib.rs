@@ -1,0 +1,1 @@
+//! A control-plane node, built from Config.

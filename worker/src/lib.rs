@@ -1,0 +1,1 @@
+//! A worker: session, executor, task kinds.

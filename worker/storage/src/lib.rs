@@ -1,0 +1,1 @@
+//! Object storage: the client, its check, and the S3 server of the lab.
