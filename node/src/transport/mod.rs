@@ -1,0 +1,36 @@
+//! How nodes talk to each other. Loss is allowed everywhere: Raft sends again.
+
+use bytes::Bytes;
+use farquorum_config::NodeId;
+
+/// A Raft message on its way to a peer.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// To whom.
+    pub to: NodeId,
+    /// Encoded as raft-rs encodes it (eraftpb.Message).
+    pub message: Bytes,
+    /// Whether it travels on the control lane (heartbeats, votes and their answers) and never waits behind entries.
+    pub control: bool,
+}
+
+/// A snapshot on its way to a peer, sent in chunks on a connection of its own.
+#[derive(Clone, Debug)]
+pub struct OutgoingSnapshot {
+    /// To whom.
+    pub to: NodeId,
+    /// The eraftpb.Message without the snapshot's data.
+    pub message: Bytes,
+    /// The snapshot's data.
+    pub data: Bytes,
+}
+
+/// What the Raft loop needs of a network.
+pub trait Transport: Send + Sync + 'static {
+    /// Queues messages in order, per peer and lane. Never waits; drops when a peer's queue is full (and reports the
+    /// peer as unreachable once).
+    fn send(&self, messages: Vec<Outgoing>);
+
+    /// Starts to send a snapshot; its end is reported with [`crate::raft::RaftHandle::snapshot_sent`], always.
+    fn send_snapshot(&self, snapshot: OutgoingSnapshot);
+}
