@@ -1,0 +1,51 @@
+# Thin: each target calls one command. What a command does stands in ci/*.sh or in the binary itself.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# One profile for building, testing and end-to-end runs; a folder outside the checkout keeps both clean.
+export CARGO_TARGET_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/farquorum/target
+CARGO := ci/cargo.sh
+BIN := bin/farquorum
+INPUT ?=
+
+.PHONY: help deps build test test-all lint fmt bench demo sim-up sim-down mutants clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+deps: ## install what is missing to build (apt, as root) or name it
+	@ci/deps.sh
+
+build: deps ## build bin/farquorum
+	@$(CARGO) build --locked --package farquorum
+	@mkdir -p bin && ln -sfn "$$CARGO_TARGET_DIR/debug/farquorum" $(BIN)
+
+test: lint build ## lint, and every test that needs no Docker and no virtual machine
+	@ci/test.sh
+
+test-all: test ## those, and what needs Docker or a virtual machine
+
+lint: deps ## formatting, clippy, licences and advisories, shell scripts
+	@ci/lint.sh
+
+fmt: ## format the Rust code
+	@cargo fmt --all
+
+bench: build ## print the figures of the README
+	@$(BIN) bench
+
+demo: build ## a real job across three emulated clouds that loses its leader half way
+	@ci/demo.sh $(INPUT)
+
+sim-up: build ## start the simulation and wait until it is ready
+	@$(BIN) sim up
+
+sim-down: ## stop it; nothing is left behind but its data folder
+	@$(BIN) sim down
+
+mutants: build ## sabotage the code patch by patch: each must be noticed by its test
+	@ci/mutants.sh
+
+clean: ## delete what was built
+	@rm -rf bin && cargo clean

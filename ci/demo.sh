@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The demonstration on the given folder or file; without one, on Shakespeare's texts.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+input=${1:-$("$here/demo-input.sh")}
+exec "$here/../bin/farquorum" demo --input "$input"
