@@ -1,8 +1,30 @@
 //! The one configuration file: raw TOML, environment and flags in, a validated [`Config`] out.
+//!
+//! The way of a value: `document` (text to values with lines) -> `layers` (defaults < file < environment < flags,
+//! merged by figment; `topology`, `environment`, `overrides` put them there) -> `check` (each value by itself, against
+//! the table in `keys`) -> `raw` (serde) -> `validate` (rules between values, derived ones) -> [`Config`]. Nothing is
+//! read but the one file; no port is opened, no name resolved.
 
+mod check;
+mod document;
+mod environment;
+mod finding;
+mod keys;
+mod layers;
+mod links;
+mod load;
+mod overrides;
+mod raw;
+mod text;
+pub mod topology;
 mod types;
+mod validate;
 
+pub use environment::Environment;
+pub use finding::{ConfigErrors, Finding, Origin};
+pub use keys::{Fallback, Form, Key, Kind, keys};
+pub use load::{BUILT_IN, Loaded, Sources, load, load_text};
 pub use types::{
-    Cloud, Cluster, Config, Ipv4Net, Lab, Limits, Link, LinkShape, LogBackend, Node, NodeId, Ports, Raft, Storage,
-    Tasks, Worker,
+    Cloud, Cluster, Config, Ipv4Net, Lab, Limits, Link, LinkShape, LogBackend, Node, NodeId, Ports, Raft,
+    Storage, Tasks, Worker,
 };

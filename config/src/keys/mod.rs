@@ -1,0 +1,200 @@
+//! Every key that the file may hold, once: type, range, default and meaning. The check, the defaults, the
+//! suggestions for unknown keys and `farquorum config explain` all read this table.
+
+mod form;
+mod table;
+
+use figment::value::{Num, Value};
+
+pub use form::Form;
+pub(crate) use form::{parse_host_port, parse_network};
+pub use table::KEYS;
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Dotted name: `raft.heartbeat_ms`, `clouds.<label>.network`, `nodes[].id`.
+    pub name: &'static str,
+    /// Type and range.
+    pub kind: Kind,
+    /// What holds when it is not set.
+    pub default: Fallback,
+    /// What it means, in one or two sentences.
+    pub meaning: &'static str,
+}
+
+/// Type and range of a value.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A whole number of `unit` (may be empty) from `min` to `max`.
+    Whole {
+        /// Least.
+        min: i64,
+        /// Greatest.
+        max: i64,
+        /// Unit in the plural, as `milliseconds`; empty: a bare number.
+        unit: &'static str,
+    },
+    /// A finite number from `min` to `max`.
+    Number {
+        /// Least.
+        min: f64,
+        /// Greatest.
+        max: f64,
+        /// Unit in the plural; empty: a bare number.
+        unit: &'static str,
+    },
+    /// true or false.
+    Switch,
+    /// Text of a form.
+    Text(Form),
+    /// A list of texts of a form, at most as many as given.
+    TextList(Form, usize),
+    /// One of these texts.
+    Choice(&'static [&'static str]),
+}
+
+/// What holds when a key is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// This value, written as TOML.
+    Value(&'static str),
+    /// Nothing: it must be set.
+    Required,
+    /// Computed from what the text names.
+    Derived(&'static str),
+    /// It stays unset, which means what the text says.
+    Unset(&'static str),
+}
+
+/// What stands at a dotted pattern.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    /// A key.
+    Key(&'static Key),
+    /// A table of keys.
+    Table,
+    /// A list of tables.
+    List,
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// All known keys.
+pub fn keys() -> &'static [Key] {
+    KEYS
+}
+
+/// What stands at this pattern.
+pub(crate) fn shape(pattern: &str) -> Shape {
+    for key in KEYS {
+        match key.name.strip_prefix(pattern) {
+            Some("") => return Shape::Key(key),
+            Some(rest) if rest.starts_with("[].") => return Shape::List,
+            Some(rest) if rest.starts_with('.') => return Shape::Table,
+            _ => {}
+        }
+    }
+    Shape::Unknown
+}
+
+/// Keys directly inside the table at this pattern.
+pub(crate) fn inside(pattern: &str) -> impl Iterator<Item = (&'static Key, &'static str)> {
+    KEYS.iter().filter_map(move |key| {
+        let (table, name) = key.name.rsplit_once('.')?;
+        (table == pattern).then_some((key, name))
+    })
+}
+
+/// Pattern of a child, where a cloud's label becomes `<label>`.
+pub(crate) fn child_pattern(pattern: &str, name: &str) -> String {
+    let name = if pattern == "clouds" { "<label>" } else { name };
+    crate::document::join(pattern, name)
+}
+
+/// Pattern of a concrete path: `nodes[1].id` and `nodes.id` become `nodes[].id`.
+pub(crate) fn pattern_of(path: &str) -> String {
+    let mut pattern = String::new();
+    for part in path.split('.') {
+        let name = part.split('[').next().unwrap_or_default();
+        pattern = child_pattern(&pattern, name);
+        if matches!(shape(&pattern), Shape::List) {
+            pattern.push_str("[]");
+        }
+    }
+    pattern
+}
+
+/// The candidate that is nearest to `word`, when one is near enough to be meant.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let allowance = (word.chars().count() / 3).max(2);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= allowance && *distance < candidate.chars().count())
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// The rest of a message about an unknown name: the nearest known one and all of them.
+pub(crate) fn known(word: &str, candidates: &[&str]) -> String {
+    let list = candidates.join(", ");
+    match nearest(word, candidates.iter().copied()) {
+        Some(near) => format!("did you mean {near}? Known: {list}"),
+        None if candidates.is_empty() => "none is known".to_owned(),
+        None => format!("known: {list}"),
+    }
+}
+
+impl Kind {
+    /// What is allowed, to stand behind "must be".
+    pub fn allowed(&self) -> String {
+        match self {
+            Self::Whole { min, max, unit } => format!("a whole number{} from {min} to {max}", of(unit)),
+            Self::Number { min, max, unit } => format!("a number{} from {min} to {max}", of(unit)),
+            Self::Switch => "true or false".to_owned(),
+            Self::Text(form) => form.allowed().to_owned(),
+            Self::TextList(form, max) => format!("a list of at most {max} texts, each {}", form.allowed()),
+            Self::Choice(texts) => {
+                texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(" or ")
+            }
+        }
+    }
+
+    /// Whether the value has this type and range.
+    pub(crate) fn accepts(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Whole { min, max, .. }, Value::Num(_, Num::I64(number))) => (min..=max).contains(&number),
+            (Self::Number { min, max, .. }, Value::Num(_, Num::F64(number))) => (min..=max).contains(&number),
+            (Self::Number { min, max, .. }, Value::Num(_, number @ Num::I64(_))) => {
+                number.to_i128().and_then(whole_to_f64).is_some_and(|number| (*min..=*max).contains(&number))
+            }
+            (Self::Switch, Value::Bool(..)) => true,
+            (Self::Text(form), Value::String(_, text)) => form.accepts(text),
+            (Self::TextList(form, max), Value::Array(_, list)) => {
+                list.len() <= *max
+                    && list.iter().all(|text| text.as_str().is_some_and(|text| form.accepts(text)))
+            }
+            (Self::Choice(texts), Value::String(_, text)) => texts.contains(&text.as_str()),
+            _ => false,
+        }
+    }
+
+    /// A value from a variable or flag: TOML, except that texts may stand without quotes.
+    pub(crate) fn read(&self, text: &str) -> Value {
+        let quoted = text.trim_start().starts_with(['"', '\'']);
+        match self {
+            Self::Text(_) | Self::Choice(_) if !quoted => text.into(),
+            _ => crate::document::parse_value(text).unwrap_or_else(|| text.into()),
+        }
+    }
+}
+
+/// A whole number as a float, when it is small enough to be exact.
+fn whole_to_f64(number: i128) -> Option<f64> {
+    i32::try_from(number).ok().map(f64::from)
+}
+
+fn of(unit: &str) -> String {
+    if unit.is_empty() { String::new() } else { format!(" of {unit}") }
+}

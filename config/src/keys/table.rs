@@ -1,0 +1,166 @@
+//! The table of keys, in the order in which `farquorum config show` prints them. Nothing but data.
+
+use super::{Fallback, Form, Key, Kind};
+use Fallback::{Derived, Required, Unset, Value};
+
+const MS: &str = "milliseconds";
+const BYTES: &str = "bytes";
+const PORT: Kind = whole(1, 65_535, "");
+/// One-way delays end at a minute: beyond it no timeout of the product makes sense.
+const DELAY: Kind = Kind::Number { min: 0.0, max: 60_000.0, unit: MS };
+const RTT: Kind = Kind::Number { min: 0.0, max: 120_000.0, unit: MS };
+const SHARE: Kind = Kind::Number { min: 0.0, max: 1.0, unit: "" };
+const RATE: Kind = Kind::Number { min: 0.001, max: 400_000.0, unit: "Mbit/s" };
+const QUEUE: Kind = whole(1_500, 1 << 32, BYTES);
+const LABEL: Kind = Kind::Text(Form::Label);
+const HOST: Kind = Kind::Text(Form::Host);
+
+const fn whole(min: i64, max: i64, unit: &'static str) -> Kind {
+    Kind::Whole { min, max, unit }
+}
+
+const fn key(name: &'static str, kind: Kind, default: Fallback, meaning: &'static str) -> Key {
+    Key { name, kind, default, meaning }
+}
+
+/// All known keys.
+#[rustfmt::skip] // One key, one line or two: a table is read by column.
+pub static KEYS: &[Key] = &[
+    key("cluster.name", LABEL, Value("\"farquorum\""),
+        "Name of the cluster: part of every certificate (spiffe://NAME/...) and of every frame between nodes."),
+    key("cluster.allow_single_node", Kind::Switch, Value("false"),
+        "Allows a single voter. For development only: nothing survives its loss."),
+
+    key("clouds.<label>.network", Kind::Text(Form::Network), Required,
+        "Network of this cloud. Networks of different clouds must not overlap."),
+    key("clouds.<label>.region", Kind::Text(Form::Free), Value("\"\""),
+        "Region as the provider names it. Free text, shown in tables and baselines."),
+
+    key("links[].between", Kind::TextList(Form::Label, 2), Unset("the link has `from` and `to`"),
+        "Two clouds: shapes both directions, each with half of rtt_ms."),
+    key("links[].from", LABEL, Unset("the link has `between`"),
+        "Cloud that sends: with `to`, shapes this one direction."),
+    key("links[].to", LABEL, Unset("the link has `between`"),
+        "Cloud that receives."),
+    key("links[].rtt_ms", RTT, Unset("the link has `from`, `to` and delay_ms"),
+        "Round-trip time of a link with `between`."),
+    key("links[].delay_ms", DELAY, Unset("the link has `between` and rtt_ms"),
+        "One-way delay of a link with `from` and `to`."),
+    key("links[].jitter_ms", DELAY, Value("0"),
+        "Standard deviation of the one-way delay; at most the one-way delay."),
+    key("links[].loss", SHARE, Value("0"),
+        "Share of packets lost: 0.05 is 5 %."),
+    key("links[].rate_mbit", RATE, Unset("unlimited"),
+        "Rate of one direction."),
+    key("links[].queue_bytes", QUEUE, Unset("1.5 x rate x delay, at least 64 KiB"),
+        "Bytes that may wait for the rate before packets are dropped; only with rate_mbit."),
+    key("links[].reorder", SHARE, Value("0"),
+        "Share of packets that overtake the ones before them."),
+
+    key("local_link.delay_ms", DELAY, Value("0.1"),
+        "One-way delay between two hosts of the same cloud."),
+    key("local_link.jitter_ms", DELAY, Value("0"),
+        "Standard deviation of that delay; at most the delay."),
+    key("local_link.loss", SHARE, Value("0"),
+        "Share of packets lost inside a cloud."),
+    key("local_link.rate_mbit", RATE, Unset("unlimited"),
+        "Rate of one direction inside a cloud."),
+    key("local_link.queue_bytes", QUEUE, Unset("1.5 x rate x delay, at least 64 KiB"),
+        "Bytes that may wait for the rate; only with rate_mbit."),
+    key("local_link.reorder", SHARE, Value("0"),
+        "Share of packets that overtake the ones before them, inside a cloud."),
+
+    key("nodes[].id", whole(1, i64::MAX, ""), Required,
+        "Raft id of the node: unique, and never reused for another machine."),
+    key("nodes[].name", LABEL, Required,
+        "Host name, unique among nodes and workers; also the name in its certificate."),
+    key("nodes[].cloud", LABEL, Required,
+        "Label of the cloud that the node is in."),
+    key("nodes[].address", HOST, Required,
+        "Host name, or address inside its cloud's network, by which the others reach it."),
+    key("nodes[].raft_port", PORT, Derived("ports.raft"),
+        "Port of the Raft transport (other nodes only)."),
+    key("nodes[].grpc_port", PORT, Derived("ports.grpc"),
+        "Port of the public gRPC services (clients, workers, administrators)."),
+    key("nodes[].http_port", PORT, Derived("ports.http"),
+        "Port of HTTP (state, health, metrics)."),
+    key("nodes[].voter", Kind::Switch, Value("true"),
+        "Whether it votes from the start; false: it only follows (learner)."),
+
+    key("workers[].name", LABEL, Required,
+        "Host name, unique among nodes and workers; also its worker id."),
+    key("workers[].cloud", LABEL, Required,
+        "Label of the cloud that the worker is in."),
+    key("workers[].address", HOST, Required,
+        "Host name, or address inside its cloud's network."),
+    key("workers[].http_port", PORT, Derived("ports.http"),
+        "Port of HTTP (health, metrics)."),
+    key("workers[].capacity", whole(1, 1_024, "attempts"), Value("4"),
+        "Task attempts that it runs at once."),
+    key("workers[].orchestrators", Kind::TextList(Form::HostPort, 64), Value("[]"),
+        "Nodes that it asks first; empty: all nodes of the file. ORCHESTRATOR_ADDR sets it for all workers."),
+
+    key("storage.bucket", Kind::Text(Form::Bucket), Value("\"pipeline-data\""),
+        "Bucket that jobs read and write; made on first start."),
+    key("storage.cloud", LABEL, Required,
+        "Label of the cloud that the object store is in."),
+    key("storage.address", HOST, Required,
+        "Host name, or address inside its cloud's network, of the object store."),
+    key("storage.port", PORT, Derived("ports.s3"),
+        "Port of S3."),
+    key("storage.log", Kind::Choice(&["rocksdb", "memory"]), Value("\"rocksdb\""),
+        "Where a node keeps its Raft log. memory: nothing survives a restart; for experiments only."),
+
+    key("raft.heartbeat_ms", whole(1, 60_000, MS), Derived("the election timeout: a tenth of it"),
+        "Time between heartbeats of a leader."),
+    key("raft.election_timeout_ms", whole(2, 600_000, MS), Derived("the largest RTT and jitter of the links"),
+        "Least time without a leader before an election. Each node draws anew between this and twice this."),
+    key("raft.bootstrap", Kind::Switch, Value("false"),
+        "Whether this is the first start of a new cluster; needs empty data folders on all members."),
+    key("raft.log_keep_entries", whole(0, 100_000_000, "entries"), Value("10000"),
+        "Entries kept behind the applied index when the log is compacted: a node that was away for fewer needs no snapshot."),
+    key("raft.snapshot_every_entries", whole(1, 100_000_000, "entries"), Value("100000"),
+        "Entries after which a snapshot is taken and the log compacted."),
+    key("raft.data_dir", Kind::Text(Form::Folder), Unset("the program's own folder"),
+        "Folder of RocksDB and state."),
+
+    key("tasks.heartbeat_ms", whole(100, 600_000, MS), Value("5000"),
+        "How often a worker sends a heartbeat; after three missed it is offline."),
+    key("tasks.lease_ms", whole(200, 86_400_000, MS), Value("15000"),
+        "How long a grant holds without a heartbeat; at least 2 x tasks.heartbeat_ms."),
+    key("tasks.timeout_s", whole(1, 604_800, "seconds"), Value("3600"),
+        "Longest run of one attempt when the task sets none."),
+    key("tasks.keep_finished_s", whole(0, 31_536_000, "seconds"), Value("86400"),
+        "How long finished tasks and jobs are kept."),
+    key("tasks.keep_finished_max", whole(0, 10_000_000, "tasks"), Value("100000"),
+        "How many finished tasks are kept at most."),
+
+    key("limits.value_bytes_max", whole(1, 1 << 20, BYTES), Value("1048576"),
+        "Longest value of the key-value store."),
+    key("limits.key_bytes_max", whole(1, 1 << 16, BYTES), Value("1024"),
+        "Longest key of the key-value store."),
+    key("limits.payload_bytes_max", whole(1, 1 << 20, BYTES), Value("262144"),
+        "Longest task payload. Data belongs into the object store, not into the log."),
+    key("limits.proposals_max", whole(1, 1 << 20, "proposals"), Value("8192"),
+        "Proposals that may wait at one node; beyond it answers \"overloaded\"."),
+    key("limits.connections_max", whole(1, 1 << 20, "connections"), Value("1024"),
+        "Connections that one port serves at once."),
+    key("limits.message_bytes_max", whole(1 << 16, 64 << 20, BYTES), Value("4194304"),
+        "Longest gRPC message; must hold the longest key with its value, and the longest payload."),
+    key("limits.request_timeout_ms", whole(1, 600_000, MS), Value("10000"),
+        "Longest time of one request when the client sets no deadline."),
+    key("limits.free_bytes_min", whole(0, 1 << 50, BYTES), Value("2147483648"),
+        "Free space below which a data folder is refused."),
+
+    key("ports.raft", PORT, Value("7379"), "Port of the Raft transport, for nodes that set none."),
+    key("ports.grpc", PORT, Value("50051"), "Port of the public gRPC services, for nodes that set none."),
+    key("ports.http", PORT, Value("8080"), "Port of HTTP, for nodes and workers that set none."),
+    key("ports.s3", PORT, Value("9000"), "Port of S3, when storage.port is not set."),
+
+    key("lab.seed", whole(0, i64::MAX, ""), Value("1"),
+        "Seed of all random draws of the emulated WAN."),
+    key("lab.operator_cloud", LABEL, Derived("storage.cloud"),
+        "Cloud where the operator's host is: commands from outside enter there."),
+    key("lab.mtu", whole(576, 9_000, BYTES), Value("1500"),
+        "Largest IP packet inside the lab."),
+];
