@@ -1,6 +1,7 @@
 //! raft-rs's messages to bytes and back, so that no other crate needs the old prost that raft-rs is built with.
 
 use prost_raft::Message;
+use raft::eraftpb::{ConfChangeV2, Entry, EntryType};
 use thiserror::Error;
 
 /// Bytes that are not what they should be.
@@ -21,4 +22,12 @@ pub fn encode<M: Message>(message: &M) -> Vec<u8> {
 /// The raft-rs type with this protobuf encoding. Unknown enum values pass: [`crate::check_message`] refuses them.
 pub fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, CodecError> {
     M::decode(bytes).map_err(|source| CodecError { what: std::any::type_name::<M>(), source })
+}
+
+/// The change of members in a committed entry, for [`crate::Driver::apply_conf_change`]; none for other entries.
+pub fn conf_change_of(entry: &Entry) -> Result<Option<ConfChangeV2>, CodecError> {
+    if entry.entry_type == i32::from(EntryType::EntryConfChangeV2) {
+        return decode(&entry.data).map(Some);
+    }
+    Ok(None)
 }

@@ -183,7 +183,7 @@ pub struct Fetch {
 }
 
 /// Role, term or leader after a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateChange {
     /// Role.
     pub role: Role,

@@ -46,16 +46,27 @@
 
 mod check;
 mod codec;
+mod cold;
+mod disk;
+mod doubt;
 mod driver;
+mod guard;
 mod id;
 mod io;
 mod log;
 mod memory;
+mod open;
+mod proposals;
+mod reads;
+mod ready;
+mod requests;
 mod settings;
 mod status;
+mod terms;
+mod view;
 
 pub use check::{BadMessage, check_message};
-pub use codec::{CodecError, decode, encode};
+pub use codec::{CodecError, conf_change_of, decode, encode};
 pub use driver::Driver;
 pub use id::{IdSource, ProposalId, RequestId};
 pub use io::{Apply, Compact, Fetch, Input, Outputs, Refusal, Reply, StateChange};

@@ -1,6 +1,9 @@
 //! What the driver knows about itself and its peers, for `/raft-state`, metrics and placement.
 
 use raft::eraftpb::ConfState;
+use raft::{ProgressState, StateRole};
+
+use crate::driver::Driver;
 
 /// Role in the current term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -14,6 +17,17 @@ pub enum Role {
     Candidate,
     /// Leads.
     Leader,
+}
+
+impl From<StateRole> for Role {
+    fn from(role: StateRole) -> Self {
+        match role {
+            StateRole::Follower => Self::Follower,
+            StateRole::PreCandidate => Self::PreCandidate,
+            StateRole::Candidate => Self::Candidate,
+            StateRole::Leader => Self::Leader,
+        }
+    }
 }
 
 /// A snapshot of the driver's knowledge.
@@ -63,4 +77,44 @@ pub struct PeerStatus {
     pub active: bool,
     /// A snapshot is on its way to it.
     pub in_snapshot: bool,
+}
+
+impl Driver {
+    /// What the driver knows.
+    pub fn status(&self) -> Status {
+        let raft = &self.raw.raft;
+        Status {
+            id: self.settings.id,
+            role: Role::from(raft.state),
+            term: raft.term,
+            leader: self.leader(),
+            committed: raft.raft_log.committed,
+            applied: raft.raft_log.applied,
+            last_index: raft.raft_log.last_index(),
+            truncated: self.raw.store().truncated().index,
+            conf_state: self.raw.store().conf_state().clone(),
+            transferring_to: raft.lead_transferee,
+            in_doubt: self.doubt.is_some(),
+            disk_wait_ticks: self.disk.wait_ticks(),
+            uncommitted_bytes: u64::try_from(raft.uncommitted_size()).unwrap_or(u64::MAX),
+            peers: if self.is_leader() { self.peers() } else { Vec::new() },
+        }
+    }
+
+    /// The others, by id.
+    fn peers(&self) -> Vec<PeerStatus> {
+        let prs = self.raw.raft.prs();
+        let others = prs.iter().filter(|(id, _)| **id != self.settings.id);
+        let mut peers: Vec<_> = others
+            .map(|(id, progress)| PeerStatus {
+                id: *id,
+                voter: prs.conf().voters().contains(*id),
+                matched: progress.matched,
+                active: progress.recent_active,
+                in_snapshot: progress.state == ProgressState::Snapshot,
+            })
+            .collect();
+        peers.sort_unstable_by_key(|peer| peer.id);
+        peers
+    }
 }
