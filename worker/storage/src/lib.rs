@@ -1,1 +1,24 @@
 //! Object storage: the client, its check, and the S3 server of the lab.
+//!
+//! Workers and the command line reach objects by URL through [`Store`]: `s3://bucket/key`, `file:///path`, or a plain
+//! path. Publishing a job's output once rests on one primitive, [`Store::put_if_absent`]; [`check`] shows whether a
+//! given store keeps that promise. The server ([`S3Server`]) is for the lab: one folder, one pair of keys, no TLS.
+
+pub mod check;
+mod client;
+mod connector;
+mod credentials;
+mod error;
+mod guard;
+mod location;
+mod reader;
+mod server;
+mod writer;
+
+pub use client::{Listing, ObjectInfo, StorageSettings, Store};
+pub use credentials::Credentials;
+pub use error::StoreError;
+pub use location::join;
+pub use reader::{ObjectReader, PIECE_BYTES};
+pub use server::{S3Server, ServerError, ServerOptions};
+pub use writer::{ObjectWriter, PART_BYTES};

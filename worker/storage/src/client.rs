@@ -1,0 +1,246 @@
+//! Objects by URL.
+//!
+//! One type over S3 and local files, so that a task kind never asks where its bytes are. Every request is retried a
+//! bounded number of times with backoff; what comes back after that is typed and names the URL and the operation.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
+
+use crate::connector::Connector;
+use crate::credentials::Credentials;
+use crate::error::StoreError;
+use crate::location::Location;
+use crate::reader::ObjectReader;
+use crate::writer::ObjectWriter;
+
+/// Clients for further buckets that are kept; a task names one or two, so more is a mistake or an attack.
+const BUCKETS_MAX: usize = 64;
+/// Tries after the first one of a request.
+const RETRIES: usize = 5;
+/// Longest time that the tries of one request take together.
+const RETRY_TIME: Duration = Duration::from_secs(40);
+
+/// Where the store is and how to open it.
+#[derive(Clone, Debug)]
+pub struct StorageSettings {
+    /// `http://host:port` or `https://host[:port]`.
+    pub endpoint: String,
+    /// The bucket of this deployment.
+    pub bucket: String,
+    /// Region in the signature; most stores other than AWS take any.
+    pub region: String,
+    /// File with the keys (see [`Credentials`]); none: unsigned requests.
+    pub credentials: Option<PathBuf>,
+}
+
+impl StorageSettings {
+    /// Settings of the store that the configuration names.
+    pub fn from_config(storage: &farquorum_config::Storage, credentials: Option<PathBuf>) -> Self {
+        Self {
+            endpoint: storage.endpoint(),
+            bucket: storage.bucket.clone(),
+            region: "us-east-1".to_owned(),
+            credentials,
+        }
+    }
+}
+
+/// What a listing says of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// URL of the object.
+    pub url: String,
+    /// Bytes.
+    pub length: u64,
+}
+
+/// Objects below a prefix, as they come.
+pub type Listing = BoxStream<'static, Result<ObjectInfo, StoreError>>;
+
+/// The object store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: StorageSettings,
+    keys: Option<Credentials>,
+    connector: Connector,
+    local: Arc<LocalFileSystem>,
+    /// Clients by bucket. Invariant: at most [`BUCKETS_MAX`].
+    buckets: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>>,
+}
+
+impl Store {
+    /// Opens the store; sends nothing yet.
+    ///
+    /// # Errors
+    /// When the endpoint is not an http or https URL or the credentials file is not usable.
+    pub fn open(settings: &StorageSettings) -> Result<Self, StoreError> {
+        let plain = match settings.endpoint.split_once("://") {
+            Some(("http", rest)) if !rest.is_empty() => true,
+            Some(("https", rest)) if !rest.is_empty() => false,
+            _ => {
+                let text =
+                    format!("endpoint {:?}: must be http://host:port or https://host", settings.endpoint);
+                return Err(StoreError::Settings(text));
+            }
+        };
+        let keys = settings.credentials.as_deref().map(Credentials::load).transpose()?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                settings: settings.clone(),
+                keys,
+                connector: Connector::new(plain)?,
+                local: Arc::new(LocalFileSystem::new()),
+                buckets: Mutex::default(),
+            }),
+        })
+    }
+
+    /// URL of the deployment's own bucket.
+    pub fn bucket_url(&self) -> String {
+        format!("s3://{}", self.inner.settings.bucket)
+    }
+
+    /// What is known of one object.
+    pub async fn head(&self, url: &str) -> Result<ObjectInfo, StoreError> {
+        let (store, at) = self.locate(url)?;
+        let meta = store.head(at.key()).await.map_err(|e| StoreError::from_library("look at", url, &e))?;
+        Ok(ObjectInfo { url: url.to_owned(), length: meta.size })
+    }
+
+    /// A whole object of at most `bytes_max` bytes.
+    pub async fn get(&self, url: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
+        let operation = "read";
+        let failed = |e| StoreError::from_library(operation, url, &e);
+        let (store, at) = self.locate(url)?;
+        let result = store.get(at.key()).await.map_err(failed)?;
+        let length = result.meta.size;
+        if length > bytes_max {
+            return Err(StoreError::TooLarge { operation, url: url.to_owned(), length, max: bytes_max });
+        }
+        result.bytes().await.map_err(failed)
+    }
+
+    /// The bytes `range` of an object; all of them in memory at once.
+    pub async fn get_range(&self, url: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let (store, at) = self.locate(url)?;
+        store.get_range(at.key(), range).await.map_err(|e| StoreError::from_library("read", url, &e))
+    }
+
+    /// Reads an object of any length piece by piece; `range` must lie inside it.
+    pub fn reader(&self, url: &str, range: Range<u64>) -> ObjectReader {
+        ObjectReader::new(self.clone(), url.to_owned(), range)
+    }
+
+    /// Writes an object, replacing what was there.
+    pub async fn put(&self, url: &str, content: Bytes) -> Result<(), StoreError> {
+        let (store, at) = self.locate(url)?;
+        let put = store.put(at.key(), content.into()).await;
+        put.map(|_| ()).map_err(|e| StoreError::from_library("write", url, &e))
+    }
+
+    /// Writes an object only when there is none; says whether it did. When an answer was lost and the request tried
+    /// again, the answer may be `false` although it was this call that wrote: compare the content before giving up.
+    pub async fn put_if_absent(&self, url: &str, content: Bytes) -> Result<bool, StoreError> {
+        let (store, at) = self.locate(url)?;
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match store.put_opts(at.key(), content.into(), options).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(false)
+            }
+            Err(e) => Err(StoreError::from_library("create", url, &e)),
+        }
+    }
+
+    /// Writes an object of any length in parts; it appears when [`ObjectWriter::finish`] returns.
+    pub fn writer(&self, url: &str) -> Result<ObjectWriter, StoreError> {
+        let (store, at) = self.locate(url)?;
+        Ok(ObjectWriter::new(store, at.key().clone(), url.to_owned()))
+    }
+
+    /// Objects below a prefix (a whole path component: `a/b` does not list `a/bc`), in no promised order.
+    pub fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        let (store, at) = self.locate(prefix)?;
+        let prefix = prefix.to_owned();
+        let list = store.list(Some(at.key())).map(move |entry| match entry {
+            Ok(meta) => Ok(ObjectInfo { url: at.url_of(&meta.location), length: meta.size }),
+            Err(e) => Err(StoreError::from_library("list", &prefix, &e)),
+        });
+        Ok(list.boxed())
+    }
+
+    /// Deletes an object; one that is not there is no error.
+    pub async fn delete(&self, url: &str) -> Result<(), StoreError> {
+        let (store, at) = self.locate(url)?;
+        match store.delete(at.key()).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(StoreError::from_library("delete", url, &e)),
+        }
+    }
+
+    fn locate(&self, url: &str) -> Result<(Arc<dyn ObjectStore>, Location), StoreError> {
+        let location = Location::parse(url)?;
+        let store = match &location {
+            Location::Local { .. } => self.inner.local.clone(),
+            Location::S3 { bucket, .. } => self.bucket(bucket)?,
+        };
+        Ok((store, location))
+    }
+
+    fn bucket(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        let mut buckets = self.inner.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = buckets.get(bucket) {
+            return Ok(store.clone());
+        }
+        if buckets.len() >= BUCKETS_MAX {
+            return Err(StoreError::Settings(format!(
+                "bucket {bucket:?}: {BUCKETS_MAX} other buckets are in use already, which is the most"
+            )));
+        }
+        let store: Arc<dyn ObjectStore> = Arc::new(self.inner.connect(bucket)?);
+        buckets.insert(bucket.to_owned(), store.clone());
+        Ok(store)
+    }
+}
+
+impl Inner {
+    fn connect(&self, bucket: &str) -> Result<object_store::aws::AmazonS3, StoreError> {
+        let builder = AmazonS3Builder::new()
+            .with_endpoint(&self.settings.endpoint)
+            .with_region(&self.settings.region)
+            .with_bucket_name(bucket)
+            .with_allow_http(true)
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .with_http_connector(self.connector.clone())
+            .with_retry(RetryConfig {
+                max_retries: RETRIES,
+                retry_timeout: RETRY_TIME,
+                ..RetryConfig::default()
+            });
+        let builder = match &self.keys {
+            Some(keys) => {
+                builder.with_access_key_id(&keys.access_key).with_secret_access_key(&keys.secret_key)
+            }
+            None => builder.with_skip_signature(true),
+        };
+        builder.build().map_err(|e| StoreError::Settings(format!("bucket {bucket:?}: {e}")))
+    }
+}
