@@ -1,1 +1,14 @@
 //! The emulated WAN: link model, lab of network namespaces, user-space backend, self-test.
+//!
+//! The way of a packet: a host's device ([`lab`]) -> the WAN's thread ([`wan`]) -> the link model ([`model`]) ->
+//! the WAN's thread when it is due -> the destination's device.
+
+pub mod clock;
+mod error;
+pub mod forward;
+pub mod lab;
+pub mod model;
+pub mod ping;
+pub mod wan;
+
+pub use error::LabError;

@@ -1,0 +1,156 @@
+//! The device through which a host's packets reach the WAN: one interface `wan0` inside the host's namespace, and a
+//! file descriptor that stays with the WAN.
+//!
+//! A TUN is the plain way. Where /dev/net/tun may not be opened (mode 0600 on some machines), a veth pair does the
+//! same: the far end lies in a hub namespace, and a packet socket bound to it stands in for the TUN. The hub routes
+//! nothing; hosts see each other through the WAN alone. Both carry bare IP packets, one per read and write, with
+//! checksums complete and no segmentation offload (a lost super-packet would be many lost packets).
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, sendto, setsockopt,
+    socket, sockopt,
+};
+
+use super::netlink::{self, Veth};
+use super::offload;
+
+/// Name of the interface in every host.
+pub const INTERFACE: &str = "wan0";
+/// Packets that wait in the kernel for the WAN to read them: a tenth of a second at 100,000 packets/s. The default
+/// of 500 drops bursts of TCP before the link model sees them.
+const QUEUE_PACKETS: u32 = 10_000;
+/// The same for packet sockets, in bytes.
+const SOCKET_BUFFER_BYTES: usize = 16 << 20;
+
+/// Which kind of device the hosts of a lab have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// TUN devices.
+    Tun,
+    /// veth pairs and packet sockets.
+    Packet,
+}
+
+impl DeviceKind {
+    /// The kind that works here, and the reason in words.
+    pub fn choose() -> (DeviceKind, String) {
+        match open_tun() {
+            Ok(_) => (DeviceKind::Tun, "/dev/net/tun can be opened".to_string()),
+            Err(error) => (DeviceKind::Packet, format!("/dev/net/tun cannot be opened: {error}")),
+        }
+    }
+}
+
+/// The WAN's end of a host's device.
+#[derive(Debug)]
+pub(crate) enum Port {
+    Tun(File),
+    Packet { socket: OwnedFd, host: LinkAddr },
+}
+
+impl Port {
+    /// Makes and configures the device; the calling thread must be in the host's network namespace. `number` is
+    /// unique in the lab.
+    pub(super) fn open(kind: DeviceKind, spec: &PortSpec<'_>) -> io::Result<Port> {
+        let port = match kind {
+            DeviceKind::Tun => Port::Tun(make_tun()?),
+            DeviceKind::Packet => make_packet(spec)?,
+        };
+        netlink::take_up(INTERFACE, spec.mtu, QUEUE_PACKETS, kind == DeviceKind::Tun)?;
+        netlink::add_address(INTERFACE, spec.address)?;
+        netlink::add_default_route(INTERFACE, spec.address)?;
+        Ok(port)
+    }
+
+    /// Reads one IP packet; `WouldBlock` when there is none.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Port::Tun(file) => Ok(nix::unistd::read(file, buffer)?),
+            Port::Packet { socket, .. } => Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?),
+        }
+    }
+
+    /// Hands one IP packet to the host.
+    pub(crate) fn write(&self, packet: &[u8]) -> io::Result<()> {
+        match self {
+            Port::Tun(file) => nix::unistd::write(file, packet)?,
+            Port::Packet { socket, host } => sendto(socket.as_raw_fd(), packet, host, MsgFlags::empty())?,
+        };
+        Ok(())
+    }
+}
+
+impl AsFd for Port {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Port::Tun(file) => file.as_fd(),
+            Port::Packet { socket, .. } => socket.as_fd(),
+        }
+    }
+}
+
+/// What a device needs to know.
+pub(super) struct PortSpec<'a> {
+    pub(super) number: usize,
+    pub(super) address: Ipv4Addr,
+    pub(super) mtu: u16,
+    pub(super) host: BorrowedFd<'a>,
+    pub(super) hub: BorrowedFd<'a>,
+}
+
+fn open_tun() -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open("/dev/net/tun")
+}
+
+fn make_tun() -> io::Result<File> {
+    let file = open_tun()?;
+    offload::name_tun(&file, INTERFACE)?;
+    Ok(file)
+}
+
+fn make_packet(spec: &PortSpec<'_>) -> io::Result<Port> {
+    let peer = format!("host{}", spec.number);
+    let [a, b, c, d] = spec.address.octets();
+    let address = [0x02, 0x00, a, b, c, d];
+    netlink::add_veth(&Veth { name: INTERFACE, address, peer: &peer, peer_netns: spec.hub })?;
+    offload::switch_off(INTERFACE)?;
+    let (socket, index) = super::netns::visit(spec.hub, spec.host, || {
+        offload::switch_off(&peer)?;
+        // The Ethernet header is another 14 bytes, outside the MTU.
+        netlink::take_up(&peer, spec.mtu, QUEUE_PACKETS, false)?;
+        let index = netlink::index(&peer)?;
+        Ok((packet_socket(index)?, index))
+    })?;
+    Ok(Port::Packet { socket, host: link_address(index, address)? })
+}
+
+/// A socket that sees the IP packets that arrive at one interface, without their Ethernet header.
+fn packet_socket(index: u32) -> io::Result<OwnedFd> {
+    let fd = socket(
+        AddressFamily::Packet,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        None::<SockProtocol>, // nothing arrives before bind names the interface
+    )?;
+    offload::ignore_own_packets(&fd)?;
+    if setsockopt(&fd, sockopt::RcvBufForce, &SOCKET_BUFFER_BYTES).is_err() {
+        setsockopt(&fd, sockopt::RcvBuf, &SOCKET_BUFFER_BYTES)?;
+    }
+    bind(fd.as_raw_fd(), &link_address(index, [0; 6])?)?;
+    Ok(fd)
+}
+
+fn link_address(index: u32, address: [u8; 6]) -> io::Result<LinkAddr> {
+    offload::link_address(index, address)
+        .ok_or_else(|| io::Error::other(format!("interface {index} has no packet address")))
+}

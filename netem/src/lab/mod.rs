@@ -1,0 +1,128 @@
+//! The lab: one network namespace per host, and the WAN between them.
+//!
+//! Every host has a loopback, one device `wan0`, one address, and a default route into the device, and nothing else:
+//! there is no bridge, no forwarding, no route from host to host. The other ends of the devices are descriptors of
+//! this process, and the thread of [`crate::wan`] is all that moves packets between them. When the process ends,
+//! the kernel takes the descriptors, and with them the namespaces.
+
+mod device;
+mod enter;
+mod netlink;
+mod netns;
+mod offload;
+mod probe;
+mod spec;
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::thread;
+
+use nix::sched::{CloneFlags, setns};
+
+pub(crate) use device::Port;
+pub use device::{DeviceKind, INTERFACE};
+pub use enter::{Entered, enter};
+pub use netns::in_netns;
+pub use probe::{NotPermitted, Privilege, probe};
+pub(crate) use spec::known;
+pub use spec::{HostSpec, LabSpec, OBJECT_STORE, OPERATOR};
+
+use crate::error::{Doing, LabError};
+use crate::wan::{Wan, WanControl};
+use device::PortSpec;
+
+/// A running lab.
+#[derive(Debug)]
+pub struct Lab {
+    spec: LabSpec,
+    netns: BTreeMap<String, OwnedFd>,
+    wan: Wan,
+    backend: String,
+}
+
+impl Lab {
+    /// Makes a namespace and a device for every host and starts the WAN. Needs the privileges that [`enter`] gives.
+    pub fn start(spec: LabSpec) -> Result<Lab, LabError> {
+        let (kind, why) = DeviceKind::choose();
+        Lab::start_with(spec, kind, &why)
+    }
+
+    /// [`Lab::start`] with a kind of device that the caller chose; `why` goes into [`Lab::backend`].
+    pub fn start_with(spec: LabSpec, kind: DeviceKind, why: &str) -> Result<Lab, LabError> {
+        spec.check()?;
+        let hosts = thread::scope(|scope| {
+            let maker = scope.spawn(|| make_hosts(&spec, kind));
+            maker.join().unwrap_or_else(|_| {
+                Err(LabError::Child("the thread that makes the hosts panicked".to_string()))
+            })
+        })?;
+        let (netns, ports): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
+        let netns = spec.hosts.iter().map(|host| host.name.clone()).zip(netns).collect();
+        let wan = Wan::start(&spec, ports)?;
+        let backend = format!("WAN in user space, {}: {why}; {}", device_words(kind), wan.priority());
+        Ok(Lab { spec, netns, wan, backend })
+    }
+
+    /// The network namespace of a host.
+    pub fn netns(&self, host: &str) -> Option<BorrowedFd<'_>> {
+        self.netns.get(host).map(AsFd::as_fd)
+    }
+
+    /// [`Lab::netns`], or an error with the hosts that there are.
+    pub fn netns_of(&self, host: &str) -> Result<BorrowedFd<'_>, LabError> {
+        self.netns(host)
+            .ok_or_else(|| LabError::UnknownHost { name: host.to_string(), known: known(self.netns.keys()) })
+    }
+
+    /// Makes a command start inside a host: it enters the host's network namespace between fork and exec.
+    pub fn place(&self, host: &str, command: &mut Command) -> Result<(), LabError> {
+        let netns = self.netns_of(host)?.try_clone_to_owned();
+        let netns = netns.doing(|| format!("copy the network namespace of {host}"))?;
+        // SAFETY: the closure makes one system call on a descriptor that it owns; it neither allocates nor locks.
+        unsafe { command.pre_exec(move || Ok(setns(netns.as_fd(), CloneFlags::CLONE_NEWNET)?)) };
+        Ok(())
+    }
+
+    /// What the lab was made from.
+    pub fn spec(&self) -> &LabSpec {
+        &self.spec
+    }
+
+    /// The handle that changes and reads links while the lab runs.
+    pub fn control(&self) -> WanControl {
+        self.wan.control()
+    }
+
+    /// One line: which backend, and why.
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// Stops the WAN and closes every namespace. Processes inside keep theirs alive, without a way out.
+    pub fn stop(self) {
+        self.wan.stop();
+    }
+}
+
+/// Makes all hosts on the calling thread, which ends up in the last one's namespace and should end then.
+fn make_hosts(spec: &LabSpec, kind: DeviceKind) -> Result<Vec<(OwnedFd, Port)>, LabError> {
+    let hub = netns::make().doing(|| "make the hub's network namespace".to_string())?;
+    let mut made = Vec::with_capacity(spec.hosts.len());
+    for (number, host) in spec.hosts.iter().enumerate() {
+        let netns = netns::make().doing(|| format!("make the network namespace of {}", host.name))?;
+        let port =
+            PortSpec { number, address: host.address, mtu: spec.mtu, host: netns.as_fd(), hub: hub.as_fd() };
+        let port = Port::open(kind, &port).doing(|| format!("make the network device of {}", host.name))?;
+        made.push((netns, port));
+    }
+    Ok(made)
+}
+
+fn device_words(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Tun => "TUN devices",
+        DeviceKind::Packet => "veth pairs with packet sockets",
+    }
+}

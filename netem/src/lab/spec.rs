@@ -1,0 +1,160 @@
+//! What a lab consists of, and the check that it makes sense before anything is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use farquorum_config::{Config, Ipv4Net, Link, LinkShape};
+
+use crate::error::LabError;
+use crate::model;
+
+/// Name of the object store's host.
+pub const OBJECT_STORE: &str = "object-store";
+/// Name of the host through which commands from outside enter.
+pub const OPERATOR: &str = "operator";
+
+/// One host of the lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostSpec {
+    /// Unique name.
+    pub name: String,
+    /// Label of its cloud.
+    pub cloud: String,
+    /// Its only address, inside the cloud's network.
+    pub address: Ipv4Addr,
+}
+
+/// A lab: hosts, clouds and the links between them.
+#[derive(Clone, Debug)]
+pub struct LabSpec {
+    /// All hosts.
+    pub hosts: Vec<HostSpec>,
+    /// Network of each cloud.
+    pub clouds: BTreeMap<String, Ipv4Net>,
+    /// Every ordered pair of different clouds, once.
+    pub links: Vec<Link>,
+    /// Link between two hosts of the same cloud.
+    pub local: LinkShape,
+    /// Largest IP packet, in bytes, 576 to 9000.
+    pub mtu: u16,
+    /// Seed of all random draws.
+    pub seed: u64,
+}
+
+impl LabSpec {
+    /// The hosts that a configuration names: nodes, workers, the object store, and the operator at `.2` of its cloud.
+    ///
+    /// # Errors
+    /// A host whose address is a name: inside the lab nobody resolves names.
+    pub fn from_config(config: &Config) -> Result<LabSpec, LabError> {
+        let nodes = config.nodes.iter().map(|node| (&node.name, &node.cloud, &node.address));
+        let workers = config.workers.iter().map(|worker| (&worker.name, &worker.cloud, &worker.address));
+        let store = (&OBJECT_STORE.to_string(), &config.storage.cloud, &config.storage.address);
+        let mut hosts = nodes
+            .chain(workers)
+            .chain([store])
+            .map(|(name, cloud, address)| host(name, cloud, address))
+            .collect::<Result<Vec<_>, _>>()?;
+        let clouds: BTreeMap<_, _> =
+            config.clouds.iter().map(|(label, cloud)| (label.clone(), cloud.network)).collect();
+        let operator_cloud = &config.lab.operator_cloud;
+        let network = clouds.get(operator_cloud).ok_or_else(|| {
+            LabError::Spec(format!(
+                "lab.operator_cloud = \"{operator_cloud}\" is no cloud; {}",
+                known(clouds.keys())
+            ))
+        })?;
+        hosts.push(HostSpec {
+            name: OPERATOR.to_string(),
+            cloud: operator_cloud.clone(),
+            address: Ipv4Addr::from(u32::from(network.base).saturating_add(2)),
+        });
+        let (links, local) = (config.links.clone(), config.local_link.clone());
+        Ok(LabSpec { hosts, clouds, links, local, mtu: config.lab.mtu, seed: config.lab.seed })
+    }
+
+    /// Checks that names and addresses are unique, addresses lie in their cloud, and each link is there once.
+    pub(crate) fn check(&self) -> Result<(), LabError> {
+        self.check_hosts()?;
+        self.check_links()?;
+        if !(576..=9000).contains(&self.mtu) {
+            return Err(LabError::Spec(format!("mtu = {} is not allowed: 576 to 9000 bytes", self.mtu)));
+        }
+        Ok(())
+    }
+
+    fn check_hosts(&self) -> Result<(), LabError> {
+        let mut names: BTreeSet<&str> = self.clouds.keys().map(String::as_str).collect();
+        let mut addresses = BTreeMap::new();
+        for host in &self.hosts {
+            if !names.insert(&host.name) {
+                return Err(LabError::Spec(format!(
+                    "the name `{}` is given twice (hosts and clouds share names)",
+                    host.name
+                )));
+            }
+            if let Some(other) = addresses.insert(host.address, &host.name) {
+                return Err(LabError::Spec(format!(
+                    "`{}` and `{other}` have the same address {}",
+                    host.name, host.address
+                )));
+            }
+            let Some(network) = self.clouds.get(&host.cloud) else {
+                let clouds = known(self.clouds.keys());
+                return Err(LabError::Spec(format!(
+                    "host `{}`: `{}` is no cloud; {clouds}",
+                    host.name, host.cloud
+                )));
+            };
+            if !network.contains(host.address) {
+                return Err(LabError::Spec(format!(
+                    "host `{}`: {} is outside the network {network} of `{}`",
+                    host.name, host.address, host.cloud
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_links(&self) -> Result<(), LabError> {
+        let mut missing: BTreeSet<(&str, &str)> = BTreeSet::new();
+        for from in self.clouds.keys() {
+            missing
+                .extend(self.clouds.keys().filter(|to| *to != from).map(|to| (from.as_str(), to.as_str())));
+        }
+        for link in &self.links {
+            if !missing.remove(&(&link.from, &link.to)) {
+                let clouds = known(self.clouds.keys());
+                return Err(LabError::Spec(format!(
+                    "link {} -> {} is given twice or joins no two clouds; {clouds}",
+                    link.from, link.to
+                )));
+            }
+            let shape_error =
+                |source| LabError::Shape { from: link.from.clone(), to: link.to.clone(), source };
+            model::check(&link.shape).map_err(shape_error)?;
+        }
+        if let Some((from, to)) = missing.first() {
+            return Err(LabError::Spec(format!(
+                "link {from} -> {to} is missing: no packet may pass unshaped"
+            )));
+        }
+        let local_error =
+            |source| LabError::Shape { from: "a cloud".to_string(), to: "itself".to_string(), source };
+        model::check(&self.local).map_err(local_error)
+    }
+}
+
+fn host(name: &str, cloud: &str, address: &str) -> Result<HostSpec, LabError> {
+    let address = address.parse().map_err(|_| {
+        LabError::Spec(format!(
+            "host `{name}`: address \"{address}\" is not an IPv4 address; the lab resolves no names"
+        ))
+    })?;
+    Ok(HostSpec { name: name.to_string(), cloud: cloud.to_string(), address })
+}
+
+pub(crate) fn known<T: AsRef<str>>(names: impl Iterator<Item = T>) -> String {
+    let names: Vec<_> = names.map(|name| name.as_ref().to_string()).collect();
+    format!("known: {}", names.join(", "))
+}

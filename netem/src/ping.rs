@@ -1,0 +1,117 @@
+//! Our own ICMP echo, for `sim exec HOST -- farquorum lab-ping ADDRESS`: `ping` may not be installed. It takes the
+//! echo socket that needs no privilege; the lab allows it in every host.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::socket::{MsgFlags, SockaddrIn, recv, sendto};
+
+use crate::clock;
+
+const ECHO_REQUEST: u8 = 8;
+const ECHO_REPLY: u8 = 0;
+const PAYLOAD_BYTES: usize = 56;
+
+/// How to ping.
+#[derive(Clone, Copy, Debug)]
+pub struct PingOptions {
+    /// Echo requests to send.
+    pub count: u16,
+    /// Time from one request to the next, at least.
+    pub interval: Duration,
+    /// Longest wait for a reply.
+    pub timeout: Duration,
+}
+
+impl Default for PingOptions {
+    fn default() -> PingOptions {
+        PingOptions { count: 4, interval: Duration::from_millis(200), timeout: Duration::from_secs(2) }
+    }
+}
+
+/// Sends echo requests one after another from the calling process's network; calls `each` with the round-trip time
+/// of each, none for a request without a reply in time.
+///
+/// # Errors
+/// No permission for echo sockets (net.ipv4.ping_group_range), or no route to the address.
+pub fn ping(
+    address: Ipv4Addr,
+    options: PingOptions,
+    mut each: impl FnMut(u16, Option<Duration>),
+) -> io::Result<Vec<Option<Duration>>> {
+    let socket = echo_socket()?;
+    let [a, b, c, d] = address.octets();
+    let target = SockaddrIn::new(a, b, c, d, 0);
+    let mut results = Vec::with_capacity(usize::from(options.count));
+    for sequence in 1..=options.count {
+        let start_ns = clock::now_ns();
+        sendto(socket.as_raw_fd(), &request(sequence), &target, MsgFlags::empty())?;
+        let rtt = await_reply(&socket, sequence, start_ns, options.timeout)?;
+        each(sequence, rtt);
+        results.push(rtt);
+        let spent = Duration::from_nanos(clock::now_ns() - start_ns);
+        if sequence < options.count {
+            std::thread::sleep(options.interval.saturating_sub(spent));
+        }
+    }
+    Ok(results)
+}
+
+fn echo_socket() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes no pointers.
+    let fd = Errno::result(unsafe {
+        libc::socket(
+            libc::AF_INET,
+            libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
+            libc::IPPROTO_ICMP,
+        )
+    })?;
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// An echo request; the kernel fills in identifier and checksum.
+fn request(sequence: u16) -> Vec<u8> {
+    let mut packet = vec![ECHO_REQUEST, 0, 0, 0, 0, 0];
+    packet.extend_from_slice(&sequence.to_be_bytes());
+    packet.resize(packet.len() + PAYLOAD_BYTES, 0);
+    packet
+}
+
+fn await_reply(
+    socket: &OwnedFd,
+    sequence: u16,
+    start_ns: u64,
+    limit: Duration,
+) -> io::Result<Option<Duration>> {
+    let mut buffer = [0; 1024];
+    loop {
+        let spent = Duration::from_nanos(clock::now_ns() - start_ns);
+        let Some(left) = limit.checked_sub(spent) else { return Ok(None) };
+        let mut watched = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut watched, Some(left.into()), None) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(Errno::EINTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let length = match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+            Ok(length) => length,
+            Err(Errno::EAGAIN) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let rtt = Duration::from_nanos(clock::now_ns() - start_ns);
+        if buffer.get(..length).is_some_and(|reply| answers(reply, sequence)) {
+            return Ok(Some(rtt));
+        }
+    }
+}
+
+/// Whether a packet is the reply to this request (a late reply to an earlier one is not).
+fn answers(reply: &[u8], sequence: u16) -> bool {
+    reply.first() == Some(&ECHO_REPLY) && reply.get(6..8) == Some(&sequence.to_be_bytes())
+}

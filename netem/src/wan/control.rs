@@ -1,0 +1,181 @@
+//! The handle to the running WAN: changes and reports. Every call is answered by the WAN's own thread between two
+//! packets, so that a change is in force, for the next packet on, when the call returns.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, SyncSender, channel};
+use std::time::Duration;
+
+use farquorum_config::LinkShape;
+
+use super::counters::{Lateness, LinkReport};
+use crate::clock;
+use crate::lab::{LabSpec, known};
+use crate::model::{self, ShapeError};
+
+/// A request to the WAN was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum WanError {
+    /// No cloud of that name.
+    #[error("no cloud `{name}` in the lab; {known}")]
+    UnknownCloud {
+        /// What was asked for.
+        name: String,
+        /// All clouds.
+        known: String,
+    },
+    /// No cloud or host of that name.
+    #[error("no cloud or host `{name}` in the lab; {known}")]
+    UnknownSite {
+        /// What was asked for.
+        name: String,
+        /// All clouds and hosts.
+        known: String,
+    },
+    /// A value of the new shape is out of range.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The WAN's thread has ended.
+    #[error("the emulated WAN has stopped")]
+    Stopped,
+}
+
+/// A cloud or a host, by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Site {
+    Cloud(usize),
+    Host(usize),
+}
+
+/// What the WAN's thread is asked; each is answered with a `T` once it is done.
+#[derive(Debug)]
+pub(super) enum Command {
+    SetLink { from: usize, to: usize, shape: LinkShape, done: Sender<()> },
+    Cut { from: Site, to: Site, cut: bool, done: Sender<()> },
+    Isolate { site: Site, cut: bool, done: Sender<()> },
+    HealAll { done: Sender<()> },
+    Links { done: Sender<Vec<LinkReport>> },
+    Lateness { done: Sender<Lateness> },
+    Unroutable { done: Sender<u64> },
+    Stop,
+}
+
+/// Names of clouds and hosts; a position is an index of the WAN's tables.
+#[derive(Debug)]
+pub(super) struct Names {
+    clouds: Vec<String>,
+    hosts: Vec<String>,
+}
+
+impl Names {
+    pub(super) fn of(spec: &LabSpec) -> Names {
+        let hosts = spec.hosts.iter().map(|host| host.name.clone()).collect();
+        Names { clouds: spec.clouds.keys().cloned().collect(), hosts }
+    }
+
+    fn cloud(&self, name: &str) -> Result<usize, WanError> {
+        let found = self.clouds.iter().position(|cloud| cloud == name);
+        found.ok_or_else(|| WanError::UnknownCloud {
+            name: name.to_string(),
+            known: known(self.clouds.iter()),
+        })
+    }
+
+    fn site(&self, name: &str) -> Result<Site, WanError> {
+        let host = || self.hosts.iter().position(|host| host == name).map(Site::Host);
+        let found = self.clouds.iter().position(|cloud| cloud == name).map(Site::Cloud).or_else(host);
+        let all = || known(self.clouds.iter().chain(&self.hosts));
+        found.ok_or_else(|| WanError::UnknownSite { name: name.to_string(), known: all() })
+    }
+}
+
+/// Changes and reads the links of a running lab. Each change returns the time that it took to be in force. Packets
+/// that are in flight keep their delivery time.
+#[derive(Clone, Debug)]
+pub struct WanControl {
+    commands: SyncSender<Command>,
+    bell: Arc<UnixStream>,
+    names: Arc<Names>,
+}
+
+impl WanControl {
+    pub(super) fn new(commands: SyncSender<Command>, bell: Arc<UnixStream>, names: Arc<Names>) -> WanControl {
+        WanControl { commands, bell, names }
+    }
+
+    /// Replaces the shape of a directed link between two clouds (or inside one, when both are the same).
+    pub fn set_link(&self, from: &str, to: &str, shape: LinkShape) -> Result<Duration, WanError> {
+        model::check(&shape)?;
+        let (from, to) = (self.names.cloud(from)?, self.names.cloud(to)?);
+        self.timed(|done| Command::SetLink { from, to, shape, done })
+    }
+
+    /// Cuts one direction between two clouds, two hosts, or one of each.
+    pub fn cut(&self, from: &str, to: &str) -> Result<Duration, WanError> {
+        let (from, to) = (self.names.site(from)?, self.names.site(to)?);
+        self.timed(|done| Command::Cut { from, to, cut: true, done })
+    }
+
+    /// Undoes [`WanControl::cut`]. Healing two clouds heals their hosts too; healing two hosts leaves a cut between
+    /// their clouds in place.
+    pub fn heal(&self, from: &str, to: &str) -> Result<Duration, WanError> {
+        let (from, to) = (self.names.site(from)?, self.names.site(to)?);
+        self.timed(|done| Command::Cut { from, to, cut: false, done })
+    }
+
+    /// Cuts a cloud from every other cloud, or a host from every other host, both ways.
+    pub fn isolate(&self, site: &str) -> Result<Duration, WanError> {
+        let site = self.names.site(site)?;
+        self.timed(|done| Command::Isolate { site, cut: true, done })
+    }
+
+    /// Undoes [`WanControl::isolate`], and every other cut from or to this cloud or host.
+    pub fn rejoin(&self, site: &str) -> Result<Duration, WanError> {
+        let site = self.names.site(site)?;
+        self.timed(|done| Command::Isolate { site, cut: false, done })
+    }
+
+    /// Undoes every cut.
+    pub fn heal_all(&self) -> Result<Duration, WanError> {
+        self.timed(|done| Command::HealAll { done })
+    }
+
+    /// All directed links between clouds, and inside each, with what passed.
+    pub fn links(&self) -> Result<Vec<LinkReport>, WanError> {
+        self.ask(|done| Command::Links { done })
+    }
+
+    /// How late packets were handed over, against the time that the model gave.
+    pub fn lateness(&self) -> Result<Lateness, WanError> {
+        self.ask(|done| Command::Lateness { done })
+    }
+
+    /// Packets that were dropped because no host has their destination, or their source is not their sender's.
+    pub fn unroutable(&self) -> Result<u64, WanError> {
+        self.ask(|done| Command::Unroutable { done })
+    }
+
+    pub(super) fn stop(&self) -> Result<(), WanError> {
+        self.send(Command::Stop)
+    }
+
+    fn timed(&self, command: impl FnOnce(Sender<()>) -> Command) -> Result<Duration, WanError> {
+        let start_ns = clock::now_ns();
+        self.ask(command)?;
+        Ok(Duration::from_nanos(clock::now_ns() - start_ns))
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, WanError> {
+        let (done, answer) = channel();
+        self.send(command(done))?;
+        answer.recv().map_err(|_| WanError::Stopped)
+    }
+
+    fn send(&self, command: Command) -> Result<(), WanError> {
+        self.commands.send(command).map_err(|_| WanError::Stopped)?;
+        // A full socket means that the bell rings already.
+        let _ = (&*self.bell).write(&[1]);
+        Ok(())
+    }
+}

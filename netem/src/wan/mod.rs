@@ -1,0 +1,83 @@
+//! The user-space WAN: one thread that reads packets from every host's device, asks the link model for their fate,
+//! and writes them to their destination when they are due.
+//!
+//! The thread owns all state; the rest of the program talks to it through [`WanControl`]. An own thread and not a
+//! task of a runtime: a runtime's timers are a millisecond coarse, a tenth of our tolerance is 30 us.
+//!
+//! Limits: IPv4 only; no TTL is taken off and no ICMP is sent; one thread, so one core bounds the packet rate.
+
+mod control;
+mod counters;
+mod engine;
+mod flight;
+mod links;
+mod pace;
+mod priority;
+
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, mpsc};
+use std::thread::{Builder, JoinHandle};
+
+pub use control::{WanControl, WanError};
+pub use counters::{Counters, Lateness, LinkReport};
+
+use crate::error::{Doing, LabError};
+use crate::lab::{LabSpec, Port};
+use control::{Command, Names};
+use engine::Engine;
+use links::Links;
+
+/// Commands that wait for the WAN: callers wait for the reply, so more would only be more waiting threads.
+const COMMANDS_MAX: usize = 64;
+
+/// The running WAN.
+#[derive(Debug)]
+pub(crate) struct Wan {
+    control: WanControl,
+    thread: JoinHandle<()>,
+    priority: String,
+}
+
+impl Wan {
+    /// Starts the thread; `ports` are in the order of the hosts. Every link is shaped before the first packet.
+    pub(crate) fn start(spec: &LabSpec, ports: Vec<Port>) -> Result<Wan, LabError> {
+        let names = Arc::new(Names::of(spec));
+        let links = Links::of(spec);
+        let (bell, ear) = UnixStream::pair().doing(|| "make a socket pair".to_string())?;
+        for end in [&bell, &ear] {
+            end.set_nonblocking(true)
+                .doing(|| format!("make descriptor {} non-blocking", end.as_raw_fd()))?;
+        }
+        let (sender, commands) = mpsc::sync_channel::<Command>(COMMANDS_MAX);
+        let (tell_priority, priority) = mpsc::channel();
+        let engine = Engine::new(links, ports, commands, ear, spec.mtu)?;
+        let body = move || {
+            // Nobody listens any more only when the start has failed.
+            let _ = tell_priority.send(priority::raise());
+            engine.run();
+        };
+        let thread = Builder::new()
+            .name("wan".to_string())
+            .spawn(body)
+            .doing(|| "start the WAN's thread".to_string())?;
+        let priority = priority.recv().unwrap_or_default();
+        Ok(Wan { control: WanControl::new(sender, Arc::new(bell), names), thread, priority })
+    }
+
+    pub(crate) fn control(&self) -> WanControl {
+        self.control.clone()
+    }
+
+    /// How the thread is scheduled, in words.
+    pub(crate) fn priority(&self) -> &str {
+        &self.priority
+    }
+
+    /// Stops the thread; packets in flight are gone.
+    pub(crate) fn stop(self) {
+        if self.control.stop().is_ok() && self.thread.join().is_err() {
+            tracing::error!("the WAN's thread panicked while it stopped");
+        }
+    }
+}
