@@ -5,7 +5,7 @@
 use figment::value::{Dict, Value};
 
 use crate::document::join;
-use crate::finding::Report;
+use crate::finding::{Origin, Report};
 use crate::keys::{self, Fallback, Key, Kind, Shape};
 use crate::text;
 
@@ -51,10 +51,15 @@ fn complete(table: &mut Dict, path: &str, pattern: &str, report: &mut Report) {
             Fallback::Value(default) => {
                 if let Some(value) = crate::document::parse_value(default) {
                     table.insert(name.to_owned(), value);
+                    report.origins.set(child, Origin::Default);
                 }
             }
             Fallback::Required if !report.has_error_at(&child) && !report.has_error_at(path) => {
-                report.error(&child, None, format!("missing; must be {}", key.kind.allowed()));
+                report.error(
+                    &child,
+                    None,
+                    format!("missing. {} Must be {}", key.meaning, key.kind.allowed()),
+                );
             }
             Fallback::Required | Fallback::Derived(_) | Fallback::Unset(_) => {}
         }

@@ -38,6 +38,26 @@ impl Environment {
     }
 }
 
+/// Names of the variables that set a key; none for a key inside a list that only the file can set.
+pub(crate) fn variables_of(key: &str) -> Vec<String> {
+    let in_list: &[(&str, &[&str])] = &[
+        ("links[].rtt_ms", &["CROSS_CLOUD_LATENCY_MS (aws-gcp)", "AZURE_LATENCY_MS (aws-azure)"]),
+        ("nodes[].raft_port", &["RAFT_PEERS"]),
+        ("workers[].orchestrators", &["ORCHESTRATOR_ADDR"]),
+    ];
+    if key.contains("[]") {
+        let named = in_list.iter().find(|(known, _)| *known == key).map(|(_, names)| *names);
+        return named.unwrap_or_default().iter().map(|name| (*name).to_owned()).collect();
+    }
+    let plain = PLAIN.iter().filter(|(_, known)| *known == key).map(|(name, _)| (*name).to_owned());
+    std::iter::once(prefixed(key)).chain(plain).collect()
+}
+
+/// Name of the prefixed variable of a key.
+fn prefixed(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
+}
+
 /// Applies the variables that mean something here; others are left alone.
 pub(crate) fn apply(variables: &[(String, String)], layers: &mut Layers, report: &mut Report) {
     let set: Vec<(&str, &str)> = variables
@@ -63,11 +83,12 @@ fn apply_prefixed(name: &str, rest: &str, value: &str, layers: &mut Layers, repo
         return;
     }
     // One underscore too few is the usual slip, and silence would be the worst answer to it.
-    let meant = keys::keys().iter().find(|key| key.name.replace('.', "_") == lower);
-    if let Some(meant) = meant {
-        let right = format!("{PREFIX}{}", meant.name.to_uppercase().replace('.', "__"));
-        let message =
-            format!("sets nothing; to set {}, write {right} (two underscores for the dot)", meant.name);
+    if let Some(meant) = keys::keys().iter().find(|key| key.name.replace('.', "_") == lower) {
+        let message = format!(
+            "sets nothing; to set {}, write {} (two underscores for the dot)",
+            meant.name,
+            prefixed(meant.name)
+        );
         report.error_at(origin, name, Some(text::quoted(value)), message);
     }
 }

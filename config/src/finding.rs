@@ -12,7 +12,7 @@ pub enum Origin {
     File {
         /// Path as it was given.
         path: PathBuf,
-        /// Line, from 1.
+        /// Line, from 1; 0: the file as a whole.
         line: usize,
     },
     /// A line of the topology that is built into the binary.
@@ -33,6 +33,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::File { path, line: 0 } => write!(f, "{}", path.display()),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::BuiltIn { line } => write!(f, "built-in farquorum.toml:{line}"),
             Self::Variable(name) => write!(f, "variable {name}"),

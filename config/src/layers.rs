@@ -33,7 +33,7 @@ pub(crate) struct Layers {
 
 impl Layers {
     /// The defaults of the table of keys.
-    pub(crate) fn defaults() -> Self {
+    pub(crate) fn defaults(report: &mut Report) -> Self {
         let mut values = Dict::new();
         for key in keys::keys() {
             if let Fallback::Value(text) = key.default
@@ -41,6 +41,7 @@ impl Layers {
                 && let Some(value) = document::parse_value(text)
             {
                 insert(&mut values, key.name, value);
+                report.origins.set(key.name, Origin::Default);
             }
         }
         Self { figment: Figment::from(Layer { name: "defaults", values }) }

@@ -8,22 +8,27 @@
 mod check;
 mod document;
 mod environment;
+mod explain;
 mod finding;
 mod keys;
 mod layers;
 mod links;
 mod load;
+mod members;
 mod overrides;
 mod raw;
+mod show;
 mod text;
 pub mod topology;
 mod types;
 mod validate;
 
 pub use environment::Environment;
+pub use explain::{Explained, Explanation};
 pub use finding::{ConfigErrors, Finding, Origin};
 pub use keys::{Fallback, Form, Key, Kind, keys};
 pub use load::{BUILT_IN, Loaded, Sources, load, load_text};
+pub use members::UnknownHost;
 pub use types::{
     Cloud, Cluster, Config, Ipv4Net, Lab, Limits, Link, LinkShape, LogBackend, Node, NodeId, Ports, Raft,
     Storage, Tasks, Worker,

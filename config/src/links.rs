@@ -3,6 +3,7 @@
 use figment::value::{Dict, Value};
 
 use crate::finding::{Origin, Report};
+use crate::keys;
 use crate::layers::Layers;
 
 /// Sets the RTT between two clouds and leaves jitter, loss and rate of their links as they are.
@@ -13,7 +14,8 @@ pub(crate) fn set_rtt(
     layers: &mut Layers,
     report: &mut Report,
 ) {
-    let half: Value = (number(&rtt_ms) / 2.0).into();
+    let half =
+        rtt_ms.to_num().and_then(keys::to_f64).map_or_else(|| rtt_ms.clone(), |rtt_ms| (rtt_ms / 2.0).into());
     let mut links = layers.list("links");
     let mut found = false;
     for (index, link) in links.iter_mut().enumerate() {
@@ -55,10 +57,4 @@ fn joins(link: &Dict, (a, b): (&str, &str)) -> Option<Joined> {
     let Some(Value::Array(_, labels)) = link.get("between") else { return None };
     let label = |index: usize| labels.get(index).and_then(Value::as_str);
     is_pair(label(0), label(1)).then_some(Joined::Both)
-}
-
-/// A number that the table of keys has accepted, as a float.
-fn number(value: &Value) -> f64 {
-    let whole = || value.to_i128().and_then(|whole| i32::try_from(whole).ok()).map(f64::from);
-    value.to_f64().or_else(whole).unwrap_or_default()
 }

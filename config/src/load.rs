@@ -20,11 +20,11 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub struct Sources {
     /// The file; none: the built-in topology.
     pub file: Option<PathBuf>,
-    /// A named topology in place of the file's own nodes, see [`topology::TOPOLOGIES`].
+    /// A named topology in place of the file's own nodes, see [`crate::topology::TOPOLOGIES`].
     pub topology: Option<String>,
     /// Variables by name; see [`crate::Environment::process`].
     pub environment: Vec<(String, String)>,
-    /// A named set of links in place of the file's own, see [`topology::PRESETS`].
+    /// A named set of links in place of the file's own, see [`crate::topology::PRESETS`].
     pub preset: Option<String>,
     /// Flags as dotted key and value; the value is TOML, where texts need no quotes.
     pub overrides: Vec<(String, String)>,
@@ -41,6 +41,13 @@ pub struct Loaded {
     pub(crate) origins: Origins,
     /// All values, with defaults and derived ones filled in.
     pub(crate) effective: Dict,
+}
+
+impl Loaded {
+    /// Where the value at a concrete path, as `nodes[1].id`, came from.
+    pub fn origin(&self, path: &str) -> Origin {
+        self.origins.of(path)
+    }
 }
 
 /// Loads and checks a configuration.
@@ -62,7 +69,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
 pub fn load_text(text: &str, path: Option<&Path>, sources: &Sources) -> Result<Loaded, ConfigErrors> {
     let parsed = document::parse(text, path).map_err(|finding| ConfigErrors { findings: vec![*finding] })?;
     let mut report = Report::default();
-    let mut layers = Layers::defaults();
+    let mut layers = Layers::defaults(&mut report);
     layers.merge("file", parsed.values);
     report.origins.extend(parsed.origins);
     if let Some(name) = &sources.topology {
@@ -84,7 +91,7 @@ pub fn load_text(text: &str, path: Option<&Path>, sources: &Sources) -> Result<L
 
 fn read(path: &Path) -> Result<String, ConfigErrors> {
     let refuse = |message: String| {
-        let origin = Origin::File { path: path.to_owned(), line: 1 };
+        let origin = Origin::File { path: path.to_owned(), line: 0 };
         ConfigErrors { findings: vec![Finding { key: String::new(), value: None, origin, message }] }
     };
     let size = std::fs::metadata(path).map_err(|error| refuse(format!("cannot be read: {error}")))?.len();

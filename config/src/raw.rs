@@ -97,3 +97,84 @@ raw_table! {
     /// `[lab]`
     RawLab { seed: u64, operator_cloud: String, mtu: u16 }
 }
+
+#[cfg(test)]
+mod tests {
+    use figment::value::{Dict, Value};
+
+    use crate::finding::Report;
+    use crate::keys::{Kind, keys};
+    use crate::layers::{extract, insert};
+
+    /// A value that the kind accepts.
+    fn sample(kind: &Kind) -> Value {
+        match kind {
+            Kind::Whole { min, .. } => (*min).into(),
+            Kind::Number { max, .. } => (*max).into(),
+            Kind::Share => 0.5.into(),
+            Kind::Switch => true.into(),
+            Kind::Text(_) | Kind::Choice(_) => "text".into(),
+            Kind::TextList { .. } => vec![Value::from("text")].into(),
+        }
+    }
+
+    /// A file with every key of the table set: one cloud `a`, one element in each list.
+    fn full_tree() -> Dict {
+        let mut tree = Dict::new();
+        for key in keys() {
+            insert(&mut tree, &key.name.replace("<label>", "a").replace("[]", ""), sample(&key.kind));
+        }
+        for list in ["links", "nodes", "workers"] {
+            let element = tree.remove(list).unwrap();
+            tree.insert(list.to_owned(), vec![element].into());
+        }
+        tree
+    }
+
+    /// Dotted names of all leaves, with the null ones, in the pattern form of the table of keys.
+    fn leaves(value: &serde_json::Value, at: &str, out: &mut Vec<(String, bool)>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (name, field) in fields {
+                    leaves(field, &crate::keys::child_pattern(at, name), out);
+                }
+            }
+            serde_json::Value::Array(elements) if elements.iter().all(serde_json::Value::is_object) => {
+                for element in elements {
+                    leaves(element, &format!("{at}[]"), out);
+                }
+            }
+            leaf => out.push((at.to_owned(), leaf.is_null())),
+        }
+    }
+
+    #[test]
+    fn the_table_of_keys_and_the_raw_struct_name_the_same_keys() {
+        let mut report = Report::default();
+        let raw = extract(&full_tree(), &mut report);
+        let (warnings, _) =
+            report.finish().unwrap_or_else(|errors| panic!("a key that the struct lacks: {errors}"));
+        assert_eq!(warnings, []);
+        let mut found = Vec::new();
+        leaves(&serde_json::to_value(&raw).unwrap(), "", &mut found);
+        let unset: Vec<_> = found.iter().filter(|(_, null)| *null).collect();
+        assert!(unset.is_empty(), "fields that the table lacks: {unset:?}");
+        let mut names: Vec<_> = found.into_iter().map(|(name, _)| name).collect();
+        let mut known: Vec<_> = keys().iter().map(|key| key.name.to_owned()).collect();
+        names.sort();
+        known.sort();
+        assert_eq!(names, known);
+    }
+
+    #[test]
+    fn every_default_is_allowed_and_every_meaning_is_a_sentence() {
+        for key in keys() {
+            if let crate::keys::Fallback::Value(text) = key.default {
+                let value =
+                    crate::document::parse_value(text).unwrap_or_else(|| panic!("{}: not TOML", key.name));
+                assert!(key.kind.accepts(&value), "{} = {text} is not {}", key.name, key.kind.allowed());
+            }
+            assert!(key.meaning.ends_with('.'), "{}", key.name);
+        }
+    }
+}

@@ -153,6 +153,9 @@ pub(crate) fn apply_preset(name: &str, layers: &mut Layers, report: &mut Report)
     layers.replace_list("links", links);
     report.origins.keep_elements("links", &[]);
     report.origins.set("links", origin.clone());
-    let inside = Dict::from([("delay_ms".to_owned(), (found.inside_ms / 2.0).into())]);
-    layers.set("local_link", inside.into(), origin, report);
+    for (key, value) in
+        [("delay_ms", found.inside_ms / 2.0), ("jitter_ms", 0.0), ("loss", 0.0), ("reorder", 0.0)]
+    {
+        layers.set(&format!("local_link.{key}"), value.into(), origin.clone(), report);
+    }
 }

@@ -1,5 +1,7 @@
 //! Which source wins: defaults < file < environment < flags, and how topologies and presets fit in.
 
+#![allow(clippy::panic, reason = "a test stops at the first surprise")]
+
 use std::time::Duration;
 
 use farquorum_config::{Config, Loaded, Sources, load, load_text};

@@ -28,11 +28,13 @@ impl Form {
     /// What is allowed, to stand behind "must be".
     pub fn allowed(self) -> &'static str {
         match self {
-            Self::Label => "1 to 63 of a-z, 0-9 and '-', not starting or ending with '-'",
+            Self::Label => "1 to 63 characters of a-z, 0-9 and '-', not starting or ending with '-'",
             Self::Network => "an IPv4 network a.b.c.d/len with a length from 8 to 30 and no host bits set",
-            Self::Host => "an IPv4 address or a host name (letters, digits, '-' and '.')",
+            Self::Host => "an IPv4 address or a host name (letters, digits, '-' and '.'), without a port",
             Self::HostPort => "host:port with a port from 1 to 65535",
-            Self::Bucket => "3 to 63 of a-z, 0-9, '-' and '.', starting and ending with a letter or digit",
+            Self::Bucket => {
+                "3 to 63 characters of a-z, 0-9, '-' and '.', starting and ending with a letter or digit"
+            }
             Self::Folder => "a path of 1 to 4096 characters",
             Self::Free => "a text of at most 64 characters without control characters",
         }

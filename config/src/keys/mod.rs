@@ -8,7 +8,7 @@ use figment::value::{Num, Value};
 
 pub use form::Form;
 pub(crate) use form::{parse_host_port, parse_network};
-pub use table::KEYS;
+use table::KEYS;
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +48,17 @@ pub enum Kind {
     Switch,
     /// Text of a form.
     Text(Form),
-    /// A list of texts of a form, at most as many as given.
-    TextList(Form, usize),
+    /// A share from 0 to 1.
+    Share,
+    /// `min` to `max` texts of a form.
+    TextList {
+        /// Form of each.
+        form: Form,
+        /// Fewest.
+        min: usize,
+        /// Most.
+        max: usize,
+    },
     /// One of these texts.
     Choice(&'static [&'static str]),
 }
@@ -150,11 +159,20 @@ impl Kind {
     /// What is allowed, to stand behind "must be".
     pub fn allowed(&self) -> String {
         match self {
+            Self::Whole { min, max: i64::MAX, unit } => {
+                format!("a whole number{} of at least {min}", of(unit))
+            }
             Self::Whole { min, max, unit } => format!("a whole number{} from {min} to {max}", of(unit)),
             Self::Number { min, max, unit } => format!("a number{} from {min} to {max}", of(unit)),
             Self::Switch => "true or false".to_owned(),
             Self::Text(form) => form.allowed().to_owned(),
-            Self::TextList(form, max) => format!("a list of at most {max} texts, each {}", form.allowed()),
+            Self::Share => "a share from 0 to 1 (0.05 is 5 %)".to_owned(),
+            Self::TextList { form, min, max } if min == max => {
+                format!("a list of {max} texts, each {}", form.allowed())
+            }
+            Self::TextList { form, min, max } => {
+                format!("a list of {min} to {max} texts, each {}", form.allowed())
+            }
             Self::Choice(texts) => {
                 texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(" or ")
             }
@@ -165,14 +183,12 @@ impl Kind {
     pub(crate) fn accepts(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Whole { min, max, .. }, Value::Num(_, Num::I64(number))) => (min..=max).contains(&number),
-            (Self::Number { min, max, .. }, Value::Num(_, Num::F64(number))) => (min..=max).contains(&number),
-            (Self::Number { min, max, .. }, Value::Num(_, number @ Num::I64(_))) => {
-                number.to_i128().and_then(whole_to_f64).is_some_and(|number| (*min..=*max).contains(&number))
-            }
+            (Self::Number { min, max, .. }, Value::Num(_, number)) => in_range(*number, *min, *max),
+            (Self::Share, Value::Num(_, number)) => in_range(*number, 0.0, 1.0),
             (Self::Switch, Value::Bool(..)) => true,
             (Self::Text(form), Value::String(_, text)) => form.accepts(text),
-            (Self::TextList(form, max), Value::Array(_, list)) => {
-                list.len() <= *max
+            (Self::TextList { form, min, max }, Value::Array(_, list)) => {
+                (*min..=*max).contains(&list.len())
                     && list.iter().all(|text| text.as_str().is_some_and(|text| form.accepts(text)))
             }
             (Self::Choice(texts), Value::String(_, text)) => texts.contains(&text.as_str()),
@@ -190,9 +206,15 @@ impl Kind {
     }
 }
 
-/// A whole number as a float, when it is small enough to be exact.
-fn whole_to_f64(number: i128) -> Option<f64> {
-    i32::try_from(number).ok().map(f64::from)
+/// Whether a number, whole or not, lies in the range; NaN and whole numbers beyond 32 bits do not lie in any.
+fn in_range(number: Num, min: f64, max: f64) -> bool {
+    to_f64(number).is_some_and(|number| (min..=max).contains(&number))
+}
+
+/// A number as a float, when that is exact.
+pub(crate) fn to_f64(number: Num) -> Option<f64> {
+    let whole = || number.to_i128().and_then(|whole| i32::try_from(whole).ok()).map(f64::from);
+    number.to_f64().or_else(whole)
 }
 
 fn of(unit: &str) -> String {

@@ -9,7 +9,6 @@ const PORT: Kind = whole(1, 65_535, "");
 /// One-way delays end at a minute: beyond it no timeout of the product makes sense.
 const DELAY: Kind = Kind::Number { min: 0.0, max: 60_000.0, unit: MS };
 const RTT: Kind = Kind::Number { min: 0.0, max: 120_000.0, unit: MS };
-const SHARE: Kind = Kind::Number { min: 0.0, max: 1.0, unit: "" };
 const RATE: Kind = Kind::Number { min: 0.001, max: 400_000.0, unit: "Mbit/s" };
 const QUEUE: Kind = whole(1_500, 1 << 32, BYTES);
 const LABEL: Kind = Kind::Text(Form::Label);
@@ -25,7 +24,7 @@ const fn key(name: &'static str, kind: Kind, default: Fallback, meaning: &'stati
 
 /// All known keys.
 #[rustfmt::skip] // One key, one line or two: a table is read by column.
-pub static KEYS: &[Key] = &[
+pub(super) static KEYS: &[Key] = &[
     key("cluster.name", LABEL, Value("\"farquorum\""),
         "Name of the cluster: part of every certificate (spiffe://NAME/...) and of every frame between nodes."),
     key("cluster.allow_single_node", Kind::Switch, Value("false"),
@@ -36,7 +35,7 @@ pub static KEYS: &[Key] = &[
     key("clouds.<label>.region", Kind::Text(Form::Free), Value("\"\""),
         "Region as the provider names it. Free text, shown in tables and baselines."),
 
-    key("links[].between", Kind::TextList(Form::Label, 2), Unset("the link has `from` and `to`"),
+    key("links[].between", Kind::TextList { form: Form::Label, min: 2, max: 2 }, Unset("the link has `from` and `to`"),
         "Two clouds: shapes both directions, each with half of rtt_ms."),
     key("links[].from", LABEL, Unset("the link has `between`"),
         "Cloud that sends: with `to`, shapes this one direction."),
@@ -48,26 +47,26 @@ pub static KEYS: &[Key] = &[
         "One-way delay of a link with `from` and `to`."),
     key("links[].jitter_ms", DELAY, Value("0"),
         "Standard deviation of the one-way delay; at most the one-way delay."),
-    key("links[].loss", SHARE, Value("0"),
+    key("links[].loss", Kind::Share, Value("0"),
         "Share of packets lost: 0.05 is 5 %."),
     key("links[].rate_mbit", RATE, Unset("unlimited"),
         "Rate of one direction."),
     key("links[].queue_bytes", QUEUE, Unset("1.5 x rate x delay, at least 64 KiB"),
         "Bytes that may wait for the rate before packets are dropped; only with rate_mbit."),
-    key("links[].reorder", SHARE, Value("0"),
+    key("links[].reorder", Kind::Share, Value("0"),
         "Share of packets that overtake the ones before them."),
 
     key("local_link.delay_ms", DELAY, Value("0.1"),
         "One-way delay between two hosts of the same cloud."),
     key("local_link.jitter_ms", DELAY, Value("0"),
         "Standard deviation of that delay; at most the delay."),
-    key("local_link.loss", SHARE, Value("0"),
+    key("local_link.loss", Kind::Share, Value("0"),
         "Share of packets lost inside a cloud."),
     key("local_link.rate_mbit", RATE, Unset("unlimited"),
         "Rate of one direction inside a cloud."),
     key("local_link.queue_bytes", QUEUE, Unset("1.5 x rate x delay, at least 64 KiB"),
         "Bytes that may wait for the rate; only with rate_mbit."),
-    key("local_link.reorder", SHARE, Value("0"),
+    key("local_link.reorder", Kind::Share, Value("0"),
         "Share of packets that overtake the ones before them, inside a cloud."),
 
     key("nodes[].id", whole(1, i64::MAX, ""), Required,
@@ -97,7 +96,7 @@ pub static KEYS: &[Key] = &[
         "Port of HTTP (health, metrics)."),
     key("workers[].capacity", whole(1, 1_024, "attempts"), Value("4"),
         "Task attempts that it runs at once."),
-    key("workers[].orchestrators", Kind::TextList(Form::HostPort, 64), Value("[]"),
+    key("workers[].orchestrators", Kind::TextList { form: Form::HostPort, min: 0, max: 64 }, Value("[]"),
         "Nodes that it asks first; empty: all nodes of the file. ORCHESTRATOR_ADDR sets it for all workers."),
 
     key("storage.bucket", Kind::Text(Form::Bucket), Value("\"pipeline-data\""),

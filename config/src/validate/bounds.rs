@@ -47,12 +47,14 @@ pub(super) fn limits(raw: &Raw, report: &mut Report) -> Limits {
     };
     let longest = (limits.value_bytes_max + limits.key_bytes_max).max(limits.payload_bytes_max);
     let least = longest + MESSAGE_OVERHEAD_BYTES;
-    if limits.message_bytes_max < least && !report.has_error("limits") {
+    if let Some(message_bytes) = set.message_bytes_max
+        && message_bytes < least
+    {
         let message = format!(
             "must hold the longest key with its value, or the longest payload, and {MESSAGE_OVERHEAD_BYTES} bytes \
              around it: at least {least}"
         );
-        report.error("limits.message_bytes_max", Some(limits.message_bytes_max.to_string()), message);
+        report.error("limits.message_bytes_max", Some(message_bytes.to_string()), message);
     }
     limits
 }

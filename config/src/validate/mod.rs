@@ -100,6 +100,10 @@ fn known_cloud(raw: &Raw, label: Option<&str>, path: &str, report: &mut Report) 
     if raw.clouds.contains_key(label) {
         return true;
     }
+    if raw.clouds.is_empty() {
+        // That there are none is reported once.
+        return false;
+    }
     let labels: Vec<&str> = raw.clouds.keys().map(String::as_str).collect();
     let message = format!("no such cloud; {}", crate::keys::known(label, &labels));
     report.error(path, Some(crate::text::quoted(label)), message);

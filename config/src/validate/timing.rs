@@ -115,8 +115,8 @@ pub(super) fn raft(raw: &Raw, rtt: &Rtt, report: &mut Report, derived: &mut Deri
 }
 
 fn check(raw: &Raw, heartbeat_ms: u64, election_ms: u64, rtt: &Rtt, report: &mut Report) {
-    // Derived values keep the rules by construction; a refused value was reported already.
-    if raw.raft.election_timeout_ms.is_none() || report.has_error("raft") {
+    // A derived timeout keeps the rules by construction.
+    if raw.raft.election_timeout_ms.is_none() {
         return;
     }
     let path = "raft.election_timeout_ms";
@@ -129,10 +129,12 @@ fn check(raw: &Raw, heartbeat_ms: u64, election_ms: u64, rtt: &Rtt, report: &mut
         );
         report.error(path, value(), message);
     } else if election_ms < heartbeat_ms.saturating_mul(5) {
+        let late = match election_ms.div_ceil(heartbeat_ms.max(1)).saturating_sub(1) {
+            1 => "one late heartbeat starts an election".to_owned(),
+            several => format!("{several} late heartbeats in a row start an election"),
+        };
         let message = format!(
-            "is less than 5 x raft.heartbeat_ms ({heartbeat_ms} ms): {} late heartbeat(s) in a row start an election, \
-             so packet loss or a slow disk can cost the leader its place; {} or more is steadier",
-            election_ms.div_ceil(heartbeat_ms.max(1)).saturating_sub(1),
+            "is less than 5 x raft.heartbeat_ms ({heartbeat_ms} ms): {late}, so packet loss or a slow disk can cost the leader its place; {} or more is steadier",
             heartbeat_ms.saturating_mul(10)
         );
         report.warn(path, value(), message);

@@ -12,6 +12,10 @@ pub(super) fn check(raw: &Raw, nodes: &[Node], report: &mut Report) {
         }
         return;
     }
+    // RAFT_PEERS with a mistake says nothing about how many voters are meant.
+    if report.has_error_at("nodes") {
+        return;
+    }
     let voters = nodes.iter().filter(|node| node.voter).count();
     let survives = |voters: usize| voters.saturating_sub(1) / 2;
     let value = Some(format!("{voters} voters"));
@@ -19,12 +23,12 @@ pub(super) fn check(raw: &Raw, nodes: &[Node], report: &mut Report) {
         0 => report.error(
             "nodes",
             value,
-            "at least one node must be a voter; remove voter = false from three of them",
+            "at least one node must be a voter; remove `voter = false`, better from three",
         ),
         1 if raw.cluster.allow_single_node == Some(true) => {
             report.warn(
                 "nodes",
-                value.map(|_| "1 voter".to_owned()),
+                Some("1 voter".to_owned()),
                 "nothing survives its loss; for development only",
             );
         }
