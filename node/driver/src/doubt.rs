@@ -15,14 +15,21 @@ use raft::eraftpb::{Message, MessageType};
 #[derive(Debug)]
 pub(crate) struct Doubt {
     ticks_left: u64,
-    /// Last index of the log after the cut.
-    cut_at: u64,
     /// Leaders count from this term on; none: none was heard yet.
     floor: Option<u64>,
-    /// Term whose leader is proven to count nothing beyond the cut: it sent entries that begin at or before it.
-    proven: Option<u64>,
-    /// Highest commit index that the leader of `proven` told.
-    leader_commit: u64,
+    /// The leader that is proven to count on nothing that is not here.
+    proven: Option<Proven>,
+}
+
+/// A leader never sends what it knows to be here: an append that follows an entry which this log holds shows that it
+/// counts on nothing after that entry.
+#[derive(Clone, Copy, Debug)]
+struct Proven {
+    term: u64,
+    /// Last index that it may count on. Invariant: in the log, perhaps not on the disk yet.
+    counted: u64,
+    /// Highest commit index that it told.
+    commit: u64,
 }
 
 /// How a message from a leader is taken.
@@ -34,45 +41,54 @@ pub(crate) enum Verdict {
 }
 
 impl Doubt {
-    pub(crate) fn new(cut_at: u64, election_ticks_max: usize) -> Self {
+    pub(crate) fn new(election_ticks_max: usize) -> Self {
         let wait = u64::try_from(election_ticks_max).unwrap_or(u64::MAX);
-        Self { ticks_left: wait.saturating_mul(2), cut_at, floor: None, proven: None, leader_commit: 0 }
+        Self { ticks_left: wait.saturating_mul(2), floor: None, proven: None }
     }
 
     pub(crate) fn tick(&mut self) {
         self.ticks_left = self.ticks_left.saturating_sub(1);
     }
 
-    /// A message from a leader whose term is at least this node's; `last_index` ends the log here.
-    pub(crate) fn hear(&mut self, message: &Message, last_index: u64) -> Verdict {
+    /// A message from a leader whose term is at least this node's; `last_index` ends the log here, and `follows` says
+    /// that the log holds the entry which the message's entries follow.
+    pub(crate) fn hear(&mut self, message: &Message, last_index: u64, follows: bool) -> Verdict {
         let beyond = message.get_msg_type() == MessageType::MsgHeartbeat && message.commit > last_index;
         let floor = *self.floor.get_or_insert(message.term.saturating_add(1));
         if message.term < floor || beyond {
             self.floor = Some(floor.max(message.term.saturating_add(1)));
             return Verdict::Outdate;
         }
-        let begins_before_cut = match message.get_msg_type() {
-            MessageType::MsgAppend => message.index <= self.cut_at,
-            MessageType::MsgSnapshot => true,
-            _ => false,
+        let counted = match message.get_msg_type() {
+            MessageType::MsgAppend if follows => Some(message.index),
+            MessageType::MsgSnapshot => Some(message.get_snapshot().get_metadata().index),
+            _ => None,
         };
-        if begins_before_cut && self.proven != Some(message.term) {
-            self.proven = Some(message.term);
-            self.leader_commit = 0;
+        if let Some(counted) = counted
+            && self.proven.is_none_or(|proven| proven.term != message.term)
+        {
+            self.proven = Some(Proven { term: message.term, counted, commit: 0 });
         }
-        if self.proven == Some(message.term) {
-            self.leader_commit = self.leader_commit.max(message.commit);
+        if let Some(proven) = &mut self.proven {
+            proven.commit = proven.commit.max(message.commit);
         }
         Verdict::Take
     }
 
-    /// True when everything that the leader of this `term` has committed is durable here: `committed_own_term` says
-    /// that this includes an entry of its own term, `durable` is the last committed index that is on the disk.
-    pub(crate) fn is_over(&self, term: u64, committed_own_term: bool, durable: u64) -> bool {
-        self.ticks_left == 0
-            && self.proven == Some(term)
-            && committed_own_term
-            && durable >= self.leader_commit
+    /// True when everything that the leader of this `term` has committed, and all that it counts on, is durable here:
+    /// `committed_own_term` says that this includes an entry of its own term, `committed` and `persisted` are the last
+    /// indexes of each.
+    pub(crate) fn is_over(
+        &self,
+        term: u64,
+        committed_own_term: bool,
+        committed: u64,
+        persisted: u64,
+    ) -> bool {
+        let caught_up = |proven: &Proven| {
+            proven.term == term && committed >= proven.commit && persisted >= committed.max(proven.counted)
+        };
+        self.ticks_left == 0 && committed_own_term && self.proven.as_ref().is_some_and(caught_up)
     }
 
     /// Takes out of a message what would count towards a quorum.

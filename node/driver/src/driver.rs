@@ -220,8 +220,9 @@ impl Driver {
 
     fn end_doubt(&mut self) {
         let raft = &self.raw.raft;
-        let durable = raft.raft_log.committed.min(raft.raft_log.persisted);
-        let over = |doubt: &Doubt| doubt.is_over(raft.term, raft.commit_to_current_term(), durable);
+        let (committed, persisted) = (raft.raft_log.committed, raft.raft_log.persisted);
+        let own_term = raft.commit_to_current_term();
+        let over = |doubt: &Doubt| doubt.is_over(raft.term, own_term, committed, persisted);
         if self.doubt.as_ref().is_some_and(over) {
             self.doubt = None;
             self.begin_write(Write { clear_in_doubt: true, ..Write::default() }, Pending::default());

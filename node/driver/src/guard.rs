@@ -69,8 +69,9 @@ impl Driver {
             return Err(format!("leads term {} as {} does", message.term, raft.leader_id));
         }
         let last_index = raft.raft_log.last_index();
+        let follows = raft.raft_log.match_term(message.index, message.log_term);
         if let Some(doubt) = &mut self.doubt
-            && doubt.hear(message, last_index) == Verdict::Outdate
+            && doubt.hear(message, last_index, follows) == Verdict::Outdate
         {
             let next = message.term.max(raft.term).saturating_add(1);
             self.raw.raft.become_follower(next, raft::INVALID_ID);

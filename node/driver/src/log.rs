@@ -3,7 +3,7 @@
 //! The driver only decides what has to be written; a [`Write`] is one atomic batch and one fsync, made by ONE writer.
 
 use bytes::Bytes;
-use raft::eraftpb::{ConfState, Entry, HardState};
+use raft::eraftpb::{ConfState, Entry, HardState, Message, Snapshot, SnapshotMetadata};
 use thiserror::Error;
 
 /// The durable Raft log of one node.
@@ -51,7 +51,7 @@ pub struct Initial {
     pub truncated: LogPosition,
     /// Index of the last entry; equals `truncated.index` when the log is empty.
     pub last_index: u64,
-    /// The newest snapshot without its bytes.
+    /// The newest snapshot without its bytes. Invariant: at most `last_index`.
     pub snapshot: Option<SnapshotMeta>,
     /// The tail of the log was cut because it could not be trusted: synced entries or votes may be gone. Stays set
     /// until a [`Write`] with `clear_in_doubt`.
@@ -81,6 +81,23 @@ pub struct StoredSnapshot {
     pub meta: SnapshotMeta,
     /// The state, opaque here.
     pub data: Bytes,
+}
+
+impl StoredSnapshot {
+    /// Puts this snapshot into a `MsgSnapshot` in the place of the one it was made for, which may be older.
+    pub fn fill(&self, message: &mut Message) {
+        let metadata = Some(to_metadata(&self.meta));
+        message.snapshot = Some(Snapshot { data: self.data.to_vec(), metadata });
+    }
+}
+
+/// raft-rs's form of a snapshot's position and members.
+pub(crate) fn to_metadata(meta: &SnapshotMeta) -> SnapshotMetadata {
+    SnapshotMetadata {
+        conf_state: Some(meta.conf_state.clone()),
+        index: meta.position.index,
+        term: meta.position.term,
+    }
 }
 
 /// Own state to keep as a snapshot, and how much of the log it makes superfluous.

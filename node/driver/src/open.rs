@@ -37,7 +37,7 @@ impl Driver {
                 Some(Write { number, conf_state: Some(conf_state), must_sync: true, ..Write::default() });
             disk.begin(Pending { write: number, ..Pending::default() });
         }
-        let doubt = initial.in_doubt.then(|| Doubt::new(initial.last_index, settings.election_ticks_max));
+        let doubt = initial.in_doubt.then(|| Doubt::new(settings.election_ticks_max));
         let raw = RawNode::new(&config(&settings), View::new(store, initial)?, &settings.logger)?;
         let election_ticks = u64::try_from(settings.election_ticks).unwrap_or(u64::MAX);
         let contexts = IdSource::new(node, settings.boot);
@@ -79,8 +79,8 @@ fn hard_state(initial: &Initial, applied: u64) -> Result<HardState, DriverError>
         return inconsistent(format!("applied index {applied}, the log holds {truncated} to {last}"));
     }
     let snapshot = initial.snapshot.as_ref().map_or(0, |meta| meta.position.index);
-    if snapshot < truncated {
-        return inconsistent(format!("snapshot at {snapshot}, the log starts after {truncated}"));
+    if snapshot < truncated || snapshot > last {
+        return inconsistent(format!("snapshot at {snapshot}, the log holds {truncated} to {last}"));
     }
     let mut hard_state = initial.hard_state.clone();
     hard_state.commit = hard_state.commit.max(applied).max(truncated);

@@ -9,12 +9,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use prost_raft::Message as _;
-use raft::eraftpb::{ConfState, Entry, HardState, Snapshot, SnapshotMetadata};
+use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
 
 use crate::cold::Cold;
 use crate::io::Fetch;
-use crate::log::{Initial, LogError, LogPosition, LogStore, SnapshotMeta};
+use crate::log::{Initial, LogError, LogPosition, LogStore, SnapshotMeta, to_metadata};
 use crate::terms::Terms;
 
 pub(crate) struct View {
@@ -229,15 +229,6 @@ impl Storage for View {
                 Err(StorageError::SnapshotTemporarilyUnavailable.into())
             }
         }
-    }
-}
-
-/// raft-rs's form of a snapshot's position and members.
-pub(crate) fn to_metadata(meta: &SnapshotMeta) -> SnapshotMetadata {
-    SnapshotMetadata {
-        conf_state: Some(meta.conf_state.clone()),
-        index: meta.position.index,
-        term: meta.position.term,
     }
 }
 
