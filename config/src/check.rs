@@ -9,12 +9,22 @@ use crate::finding::{Origin, Report};
 use crate::keys::{self, Fallback, Key, Kind, Shape};
 use crate::text;
 
+/// Most clouds: every pair of them needs a link, so their number is squared.
+const CLOUDS_MAX: usize = 32;
+
+/// Most elements of a list: far beyond any deployment of one Raft group.
+const ELEMENTS_MAX: usize = 4_096;
+
 /// Checks the merged tree and completes it.
 pub(crate) fn check(tree: &mut Dict, report: &mut Report) {
     check_table(tree, "", "", report);
 }
 
 fn check_table(table: &mut Dict, path: &str, pattern: &str, report: &mut Report) {
+    if pattern == "clouds" && table.len() > CLOUDS_MAX {
+        report.error(path, None, format!("has {} clouds; at most {CLOUDS_MAX} are allowed", table.len()));
+        table.clear();
+    }
     let names: Vec<String> = table.keys().cloned().collect();
     for name in names {
         let child = join(path, &name);
@@ -72,6 +82,11 @@ fn check_list(value: &mut Value, path: &str, pattern: &str, report: &mut Report)
         *value = Vec::<Value>::new().into();
     }
     let Value::Array(_, elements) = value else { return };
+    if elements.len() > ELEMENTS_MAX {
+        let message = format!("has {} elements; at most {ELEMENTS_MAX} are allowed", elements.len());
+        report.error(path, None, message);
+        elements.clear();
+    }
     for (index, element) in elements.iter_mut().enumerate() {
         let child = format!("{path}[{index}]");
         check_as_table(element, &child, &format!("{pattern}[]"), report);

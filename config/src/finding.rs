@@ -1,7 +1,7 @@
 //! What is wrong or doubtful in a configuration, and where each value came from. Every message answers the same
 //! four questions in the same order: which key, which value, from where, and what is allowed. Plain text, no colour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -80,7 +80,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Every problem of a configuration, in the order of the file. `Display` gives one `error: ...` line for each.
+/// Every problem of a configuration, in the order of the file. `Display` gives one `error: ...` line for each of the first
+/// hundred.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", lines(findings))]
 pub struct ConfigErrors {
@@ -88,8 +89,16 @@ pub struct ConfigErrors {
     pub findings: Vec<Finding>,
 }
 
+/// Problems that `Display` prints: more than anybody reads at once.
+const SHOWN_MAX: usize = 100;
+
 fn lines(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| format!("error: {finding}")).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> =
+        findings.iter().take(SHOWN_MAX).map(|finding| format!("error: {finding}")).collect();
+    if findings.len() > SHOWN_MAX {
+        lines.push(format!("error: and {} more", findings.len() - SHOWN_MAX));
+    }
+    lines.join("\n")
 }
 
 /// Origin of each value, by dotted path.
@@ -145,6 +154,8 @@ pub(crate) struct Report {
     pub(crate) origins: Origins,
     /// Problems so far.
     problems: Vec<Finding>,
+    /// Their keys: asked for every required key, so a search and no scan.
+    keys: BTreeSet<String>,
     /// Warnings so far.
     warnings: Vec<Finding>,
 }
@@ -153,6 +164,7 @@ impl Report {
     /// Notes a problem with the value at `path`.
     pub(crate) fn error(&mut self, path: &str, value: Option<String>, message: impl Into<String>) {
         let finding = self.finding(path, value, message.into());
+        self.keys.insert(finding.key.clone());
         self.problems.push(finding);
     }
 
@@ -164,6 +176,7 @@ impl Report {
         value: Option<String>,
         message: impl Into<String>,
     ) {
+        self.keys.insert(key.to_owned());
         self.problems.push(Finding { key: key.to_owned(), value, origin, message: message.into() });
     }
 
@@ -179,15 +192,16 @@ impl Report {
 
     /// Whether a problem was noted at exactly this path.
     pub(crate) fn has_error_at(&self, path: &str) -> bool {
-        self.problems.iter().any(|finding| finding.key == path)
+        self.keys.contains(path)
     }
 
     /// Whether a problem was noted at `path` or below it. Rules that depend on these values are then skipped, so
     /// that one mistake gives one message.
     pub(crate) fn has_error(&self, path: &str) -> bool {
-        self.problems.iter().any(|finding| {
-            finding.key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        })
+        let below = |start: String| {
+            self.keys.range(start.clone()..).next().is_some_and(|key| key.starts_with(&start))
+        };
+        self.has_error_at(path) || below(format!("{path}.")) || below(format!("{path}["))
     }
 
     /// The warnings, or all problems.

@@ -88,6 +88,15 @@ fn files_that_cannot_be_read_are_named() {
     assert!(refused("absent.toml", None).contains("absent.toml: cannot be read: No such file"));
     assert!(refused("binary.toml", Some(b"# fine\n\xff")).contains("not UTF-8 text in line 2"));
     assert!(refused("big.toml", Some(&vec![b'#'; 2 << 20])).contains("has 2097152 bytes"));
+    assert!(
+        refused("long.toml", Some("[[nodes]]\n".repeat(5_000).as_bytes()))
+            .contains("has 5000 elements; at most 4096")
+    );
+    let unknown: String = (0..150).map(|n| format!("x{n} = 1\n")).collect();
+    assert!(
+        refused("many.toml", Some(unknown.as_bytes())).ends_with("error: and 54 more"),
+        "the list is cut"
+    );
     assert!(refused("empty.toml", Some(b"")).contains("nodes ("));
 }
 

@@ -13,7 +13,7 @@ use crate::types::{Cloud, Ipv4Net, LogBackend, Node, NodeId, Ports, Storage, Wor
 /// All clouds; their networks must not overlap.
 pub(super) fn clouds(raw: &Raw, report: &mut Report) -> BTreeMap<String, Cloud> {
     let mut clouds: BTreeMap<String, Cloud> = BTreeMap::new();
-    if raw.clouds.is_empty() {
+    if raw.clouds.is_empty() && !report.has_error("clouds") {
         report.error("clouds", None, "missing; at least one cloud is needed, as [clouds.aws]");
     }
     for (label, cloud) in &raw.clouds {
@@ -168,14 +168,18 @@ fn distinct_ports(raw: &Raw, nodes: &[Node], report: &mut Report) {
             ("http_port", node.http_port, set.http_port.is_some(), "ports.http"),
         ];
         for (at, (key, port, own, shared)) in ports.iter().enumerate() {
-            let Some((other, ..)) = ports.iter().take(at).find(|(_, other, ..)| other == port) else {
-                continue;
+            let earlier = ports.iter().take(at).find(|(_, other, ..)| other == port);
+            let Some((other, _, other_own, _)) = earlier else { continue };
+            // The node's own setting is the likelier mistake; a clash of the shared ports is one mistake, not one for
+            // each node.
+            let (path, taken) = match (own, other_own) {
+                (true, _) => (format!("nodes[{index}].{key}"), other),
+                (false, true) => (format!("nodes[{index}].{other}"), key),
+                (false, false) => ((*shared).to_owned(), other),
             };
-            // A clash of the shared ports is one mistake, not one for each node.
-            let path = if *own { format!("nodes[{index}].{key}") } else { (*shared).to_owned() };
             if *port != 0 && !report.has_error_at(&path) {
                 let message =
-                    format!("is also the {other} of node {}; the ports of a host must differ", node.name);
+                    format!("is also the {taken} of node {}; the ports of a host must differ", node.name);
                 report.error(&path, Some(port.to_string()), message);
             }
         }

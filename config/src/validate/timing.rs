@@ -2,10 +2,11 @@
 //!
 //! Derived election timeout = 8 x R, at least 600 ms, at most 10 s (but never below 3 x R), where R is the largest RTT
 //! of a pair plus twice the jitter of both its directions. Heartbeat = a tenth of it. Why:
-//! - A lost heartbeat comes again after TCP's retransmission timeout: about R plus a floor of 200 ms, then twice
-//!   that. 8 x R outlasts a heartbeat whose repetition is lost too, so at 300 ms RTT, 50 ms jitter and 5 % loss
-//!   (R = 500 ms, timeout 4 s) only three losses in a row reach it; and with check-quorum the leader then stays unless
-//!   a majority is silent at once, with pre-vote a single impatient follower disturbs nobody.
+//! - A lost heartbeat comes again after TCP's retransmission timeout: about R plus 200 ms, then twice that. From
+//!   R = 140 ms on, 8 x R outlasts a heartbeat whose repetition is lost too, so at 300 ms RTT, 50 ms jitter and 5 % loss
+//!   (R = 500 ms, timeout 4 s) only three losses in a row reach it. Below, heartbeats follow each other so closely
+//!   that TCP's fast retransmission repeats a lost one after three more and a round trip. With check-quorum the leader
+//!   then stays unless a majority is silent at once; with pre-vote a single impatient follower disturbs nobody.
 //! - raft-rs draws each timeout from one to two times this value. After a leader is killed at 75 ms RTT the first of
 //!   the others notices within 1.2 s, and pre-vote and vote cost one RTT each: below 1.4 s, on average near 1 s.
 //! - 600 ms rides out a slow fsync or a busy core where the RTT is next to nothing; 10 s bounds how long a cluster is
