@@ -1,5 +1,7 @@
 //! The one clock of the crate: CLOCK_MONOTONIC in nanoseconds, the same for every process of the lab.
 
+use std::time::Duration;
+
 use nix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds since boot, without suspend; never goes back.
@@ -7,9 +9,9 @@ pub fn now_ns() -> u64 {
     read(ClockId::CLOCK_MONOTONIC)
 }
 
-/// CPU time that the calling thread has used, nanoseconds.
-pub(crate) fn thread_cpu_ns() -> u64 {
-    read(ClockId::CLOCK_THREAD_CPUTIME_ID)
+/// CPU time that the calling thread has used.
+pub(crate) fn thread_cpu() -> Duration {
+    Duration::from_nanos(read(ClockId::CLOCK_THREAD_CPUTIME_ID))
 }
 
 /// Both clocks exist on every Linux kernel; zero stands for "no clock at all".

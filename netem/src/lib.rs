@@ -3,12 +3,14 @@
 //! The way of a packet: a host's device ([`lab`]) -> the WAN's thread ([`wan`]) -> the link model ([`model`]) ->
 //! the WAN's thread when it is due -> the destination's device.
 
+pub mod bench;
 pub mod clock;
 mod error;
 pub mod forward;
 pub mod lab;
 pub mod model;
 pub mod ping;
+pub mod selftest;
 pub mod wan;
 
 pub use error::LabError;

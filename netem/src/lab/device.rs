@@ -64,7 +64,7 @@ impl Port {
         };
         netlink::take_up(INTERFACE, spec.mtu, QUEUE_PACKETS, kind == DeviceKind::Tun)?;
         netlink::add_address(INTERFACE, spec.address)?;
-        netlink::add_default_route(INTERFACE, spec.address)?;
+        netlink::add_route(INTERFACE, spec.address, Ipv4Addr::UNSPECIFIED, 0)?;
         Ok(port)
     }
 

@@ -5,6 +5,7 @@
 //! this process, and the thread of [`crate::wan`] is all that moves packets between them. When the process ends,
 //! the kernel takes the descriptors, and with them the namespaces.
 
+mod breach;
 mod device;
 mod enter;
 mod netlink;

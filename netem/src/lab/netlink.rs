@@ -1,4 +1,4 @@
-//! The few rtnetlink requests that the lab needs: interfaces, addresses, a default route. Written out here so that
+//! The few rtnetlink requests that the lab needs: interfaces, addresses, routes. Written out here so that
 //! no `ip` has to be installed. Each request goes over a socket of the calling thread's network namespace.
 
 use std::io;
@@ -26,6 +26,7 @@ const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
+const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_PREFSRC: u16 = 7;
 const IFF_UP: u32 = 0x1;
@@ -87,10 +88,13 @@ pub(super) fn add_address(name: &str, address: Ipv4Addr) -> io::Result<()> {
     message.send()
 }
 
-/// Sends everything that has no other route through an interface.
-pub(super) fn add_default_route(name: &str, source: Ipv4Addr) -> io::Result<()> {
-    let body = [AF_INET, 0, 0, 0, TABLE_MAIN, PROTOCOL_STATIC, SCOPE_LINK, TYPE_UNICAST, 0, 0, 0, 0];
+/// Routes a network through an interface, with `source` as the sender's address; prefix 0 is the default route.
+pub(super) fn add_route(name: &str, source: Ipv4Addr, network: Ipv4Addr, prefix: u8) -> io::Result<()> {
+    let body = [AF_INET, prefix, 0, 0, TABLE_MAIN, PROTOCOL_STATIC, SCOPE_LINK, TYPE_UNICAST, 0, 0, 0, 0];
     let mut message = Message::new(RTM_NEWROUTE, CREATE_EXCL, &body);
+    if prefix > 0 {
+        message.attribute(RTA_DST, &network.octets());
+    }
     message.attribute(RTA_OIF, &index(name)?.to_ne_bytes());
     message.attribute(RTA_PREFSRC, &source.octets());
     message.send()

@@ -58,6 +58,7 @@ pub(super) enum Command {
     Links { done: Sender<Vec<LinkReport>> },
     Lateness { done: Sender<Lateness> },
     Unroutable { done: Sender<u64> },
+    CpuTime { done: Sender<Duration> },
     Stop,
 }
 
@@ -154,6 +155,11 @@ impl WanControl {
     /// Packets that were dropped because no host has their destination, or their source is not their sender's.
     pub fn unroutable(&self) -> Result<u64, WanError> {
         self.ask(|done| Command::Unroutable { done })
+    }
+
+    /// CPU time that the WAN's thread has used.
+    pub fn cpu_time(&self) -> Result<Duration, WanError> {
+        self.ask(|done| Command::CpuTime { done })
     }
 
     pub(super) fn stop(&self) -> Result<(), WanError> {

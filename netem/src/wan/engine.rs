@@ -155,6 +155,7 @@ impl State {
                 Command::Links { done } => drop(done.send(self.links.report())),
                 Command::Lateness { done } => drop(done.send(self.lateness.summary())),
                 Command::Unroutable { done } => drop(done.send(self.unroutable)),
+                Command::CpuTime { done } => drop(done.send(clock::thread_cpu())),
                 Command::Stop => return false,
             }
         }

@@ -1,0 +1,42 @@
+//! A cable between two hosts that bypasses the WAN, so that a test can see the self-test notice it.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::netlink::{self, Veth};
+use super::{Lab, in_netns};
+use crate::error::{Doing, LabError};
+
+const MTU: u16 = 1500;
+const QUEUE_PACKETS: u32 = 1_000;
+
+impl Lab {
+    /// Joins two hosts past the WAN, with routes both ways. For tests of the self-test only.
+    #[doc(hidden)]
+    pub fn breach(&self, host: &str, other: &str) -> Result<(), LabError> {
+        let address = |name: &str| self.spec().hosts.iter().find(|host| host.name == name).map(|host| host.address);
+        let (Some(here), Some(there)) = (address(host), address(other)) else {
+            return Err(LabError::UnknownHost { name: format!("{host} or {other}"), known: String::new() });
+        };
+        let (from, to) = (self.netns_of(host)?, self.netns_of(other)?);
+        let peer_netns = to.try_clone_to_owned().doing(|| format!("copy the network namespace of {other}"))?;
+        inside(from, move || {
+            netlink::add_veth(&Veth {
+                name: "breach0",
+                address: [2, 1, 0, 0, 0, 1],
+                peer: "breach1",
+                peer_netns: peer_netns.as_fd(),
+            })?;
+            netlink::take_up("breach0", MTU, QUEUE_PACKETS, true)
+        })?;
+        inside(to, move || {
+            netlink::take_up("breach1", MTU, QUEUE_PACKETS, true)?;
+            netlink::add_route("breach1", there, here, 32)
+        })?;
+        inside(from, move || netlink::add_route("breach0", here, there, 32))
+    }
+}
+
+fn inside(netns: BorrowedFd<'_>, f: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<(), LabError> {
+    let panicked = |_| Err(LabError::Child("the thread that makes a breach panicked".to_string()));
+    in_netns(netns, f)?.join().unwrap_or_else(panicked)?.doing(|| "make a cable past the WAN".to_string())
+}

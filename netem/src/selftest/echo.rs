@@ -1,0 +1,123 @@
+//! UDP echoes with times in them: a responder inside one host, probes from another.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::clock;
+use crate::error::{Doing, LabError};
+use crate::lab::in_netns;
+
+/// Bytes of a probe: its send time, and room for the time that the responder had it. As IP packet: 28 more.
+const PROBE_BYTES: usize = 16;
+/// Size of a probe on the link.
+pub(super) const PACKET_BYTES: f64 = 44.0;
+/// Time between two probes of a pair.
+const SPACING: Duration = Duration::from_millis(10);
+/// Pairs start one after another by this, so that their packets do not come due together.
+const TURN: Duration = Duration::from_micros(1_500);
+/// Time beyond the last answer that a probe may take: longer than any queue of a lab that is worth using.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How often the responder looks whether it should end.
+const STOP_CHECK: Duration = Duration::from_millis(20);
+
+/// One answered probe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) rtt_ns: u64,
+    pub(super) one_way_ns: u64,
+}
+
+/// A responder inside a host; ends when dropped.
+pub(super) struct Echo {
+    pub(super) address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Echo {
+    pub(super) fn start(netns: BorrowedFd<'_>, address: Ipv4Addr) -> Result<Echo, LabError> {
+        let socket = socket_in(netns, address)?;
+        socket.set_read_timeout(Some(STOP_CHECK)).doing(|| "set the responder's timeout".to_string())?;
+        let address = socket.local_addr().doing(|| "read the responder's address".to_string())?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            let mut probe = [0; PROBE_BYTES];
+            while !stopped.load(Ordering::Relaxed) {
+                let Ok((PROBE_BYTES, asker)) = socket.recv_from(&mut probe) else { continue };
+                let (sent, _) = probe.split_at(PROBE_BYTES / 2);
+                let answer = [sent, &clock::now_ns().to_be_bytes()].concat();
+                // A lost answer is a lost probe, which the asker counts.
+                let _ = socket.send_to(&answer, asker);
+            }
+        });
+        Ok(Echo { address, stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a responder of the self-test panicked");
+        }
+    }
+}
+
+/// Sends probes to a responder and collects the answers; `turn` spreads pairs that run at once.
+pub(super) fn exchange(
+    netns: BorrowedFd<'_>,
+    responder: SocketAddr,
+    probes: usize,
+    turn: usize,
+) -> Result<Vec<Sample>, LabError> {
+    let socket = socket_in(netns, Ipv4Addr::UNSPECIFIED)?;
+    socket.connect(responder).doing(|| format!("connect to {responder}"))?;
+    thread::sleep(TURN * u32::try_from(turn).unwrap_or(0));
+    let mut samples = Vec::with_capacity(probes);
+    for left in (0..probes).rev() {
+        let mut packet = clock::now_ns().to_be_bytes().to_vec();
+        packet.resize(PROBE_BYTES, 0);
+        // A refused send is a probe without an answer; the verdict says so with names.
+        let _ = socket.send(&packet);
+        let patience = if left > 0 { SPACING } else { PATIENCE };
+        collect(&socket, patience, probes, &mut samples)?;
+    }
+    Ok(samples)
+}
+
+/// Reads answers until `patience` passes without one more, or all are there.
+fn collect(socket: &UdpSocket, patience: Duration, probes: usize, samples: &mut Vec<Sample>) -> Result<(), LabError> {
+    let start_ns = clock::now_ns();
+    let mut answer = [0; PROBE_BYTES];
+    while samples.len() < probes {
+        let spent = Duration::from_nanos(clock::now_ns() - start_ns);
+        let Some(left) = patience.checked_sub(spent).filter(|left| !left.is_zero()) else { break };
+        socket.set_read_timeout(Some(left)).doing(|| "set the timeout of a probe".to_string())?;
+        match socket.recv(&mut answer) {
+            Ok(PROBE_BYTES) => samples.extend(read_answer(&answer, clock::now_ns())),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+            // Nobody listens there any more, or there is no route: no answer either way.
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
+fn read_answer(answer: &[u8; PROBE_BYTES], now_ns: u64) -> Option<Sample> {
+    let (sent, had) = answer.split_first_chunk::<8>()?;
+    let (sent_ns, had_ns) = (u64::from_be_bytes(*sent), u64::from_be_bytes(had.try_into().ok()?));
+    Some(Sample { rtt_ns: now_ns.checked_sub(sent_ns)?, one_way_ns: had_ns.checked_sub(sent_ns)? })
+}
+
+fn socket_in(netns: BorrowedFd<'_>, address: Ipv4Addr) -> Result<UdpSocket, LabError> {
+    let making = in_netns(netns, move || UdpSocket::bind((address, 0)))?;
+    let panicked = |_| Err(LabError::Child("a thread that makes a socket panicked".to_string()));
+    making.join().unwrap_or_else(panicked)?.doing(|| format!("bind a UDP socket of {address}"))
+}

@@ -1,0 +1,173 @@
+//! Whether measured times agree with a link's shape. Pure.
+//!
+//! The median may be off by max(0.3 ms, 1 %). Jitter widens this by three standard errors of a median, plus one
+//! standard deviation towards late (behind a slow packet the others queue up: first in, first out). Loss only takes
+//! probes away; that all of them are lost is a finding unless the configured loss explains it.
+
+use super::PairResult;
+use super::echo::{PACKET_BYTES, Sample};
+use crate::wan::LinkReport;
+
+const ERROR_MS: f64 = 0.3;
+const ERROR_SHARE: f64 = 0.01;
+/// Silence that is less likely than this by the configured loss is not by the configured loss.
+const CHANCE_MIN: f64 = 1e-6;
+
+/// The two links of a round trip.
+pub(super) struct Expected<'a> {
+    pub(super) there: &'a LinkReport,
+    pub(super) back: &'a LinkReport,
+}
+
+/// Judges the answers of one pair, of which `sent` were asked for.
+pub(super) fn judge(expected: &Expected<'_>, samples: &[Sample], sent: usize, floor: Sample) -> PairResult {
+    let Expected { there, back } = expected;
+    let round = Bound::of(&[there, back], samples.len());
+    let one_way = Bound::of(&[there], samples.len());
+    let measured_ms = median(samples.iter().map(|sample| sample.rtt_ns)).map(|ns| ms(ns) - ms(floor.rtt_ns));
+    let there_ms = median(samples.iter().map(|sample| sample.one_way_ns)).map(|ns| ms(ns) - ms(floor.one_way_ns));
+    let problem = match (measured_ms, there_ms) {
+        (Some(_), _) if there.cut || back.cut => Some("answers although the link is cut".to_string()),
+        (Some(measured_ms), Some(there_ms)) => {
+            round.problem("round trip", measured_ms).or_else(|| one_way.problem("one way", there_ms))
+        }
+        _ if silence_is_explained(expected, sent) => None,
+        _ => Some(format!("none of {sent} probes was answered")),
+    };
+    PairResult {
+        from: there.from.clone(),
+        to: there.to.clone(),
+        configured_ms: round.configured_ms,
+        measured_ms,
+        error_ms: measured_ms.map(|measured_ms| measured_ms - round.configured_ms),
+        allowed_ms: round.allowed_ms,
+        ok: problem.is_none(),
+        problem,
+    }
+}
+
+/// What a time should be, and how far it may be off.
+struct Bound {
+    configured_ms: f64,
+    allowed_ms: f64,
+    /// Further allowance towards late.
+    late_ms: f64,
+}
+
+impl Bound {
+    fn of(links: &[&LinkReport], samples: usize) -> Bound {
+        let serialise_ms = |link: &&LinkReport| link.shape.rate_mbit.map_or(0.0, |mbit| PACKET_BYTES * 8e-3 / mbit);
+        let configured_ms = links.iter().map(|link| link.shape.delay_ms + serialise_ms(link)).sum::<f64>();
+        let jitter_ms = links.iter().map(|link| link.shape.jitter_ms.powi(2)).sum::<f64>().sqrt();
+        let samples = u32::try_from(samples.max(1)).map_or(f64::MAX, f64::from);
+        // The standard error of a median is 1.25 times that of a mean.
+        let widened_ms = 3.0 * 1.25 * jitter_ms / samples.sqrt();
+        Bound {
+            configured_ms,
+            allowed_ms: (configured_ms * ERROR_SHARE).max(ERROR_MS) + widened_ms,
+            late_ms: jitter_ms,
+        }
+    }
+
+    fn problem(&self, what: &str, measured_ms: f64) -> Option<String> {
+        let error_ms = measured_ms - self.configured_ms;
+        let figures = format!(
+            "{what} of {measured_ms:.2} ms, configured {:.2} ms, allowed error {:.2} ms",
+            self.configured_ms, self.allowed_ms
+        );
+        if error_ms < -self.allowed_ms {
+            Some(format!("{figures}: packets take a path that is not shaped"))
+        } else if error_ms > self.allowed_ms + self.late_ms {
+            Some(format!("{figures}: the emulator is too late (is the machine overloaded?)"))
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether cuts or the configured loss may swallow every probe.
+fn silence_is_explained(expected: &Expected<'_>, sent: usize) -> bool {
+    let links = [expected.there, expected.back];
+    let answered: f64 = links.iter().map(|link| 1.0 - link.shape.loss).product();
+    let silence = (1.0 - answered).powi(i32::try_from(sent).unwrap_or(i32::MAX));
+    silence > CHANCE_MIN || links.iter().any(|link| link.cut || link.cut_host_pairs > 0)
+}
+
+/// The middle value; none of nothing.
+pub(super) fn median(values: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied()
+}
+
+/// Nanoseconds to milliseconds; a time in a lab is far below 2^53 ns (104 days).
+#[allow(clippy::as_conversions, reason = "integer to float has no other form for 64 bits")]
+pub(super) fn ms(ns: u64) -> f64 {
+    ns as f64 / 1e6
+}
+
+/// `ns` less a configured time, at least zero.
+#[allow(clippy::as_conversions, reason = "float to integer has no other form; `as` saturates at zero")]
+pub(super) fn less(ns: u64, configured_ns: f64) -> u64 {
+    ns.saturating_sub(configured_ns as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use farquorum_config::LinkShape;
+
+    use super::*;
+    use crate::wan::Counters;
+
+    fn link(shape: LinkShape) -> LinkReport {
+        let (from, to) = ("aws".to_string(), "gcp".to_string());
+        LinkReport { from, to, shape, cut: false, cut_host_pairs: 0, counters: Counters::default() }
+    }
+
+    /// (delay there, jitter, loss, cut; measured there and back) -> part of the problem, or none.
+    #[test]
+    fn verdicts() {
+        let cases: &[(f64, f64, f64, bool, Option<(f64, f64)>, Option<&str>)] = &[
+            (25.0, 0.0, 0.0, false, Some((25.1, 25.1)), None),
+            (25.0, 0.0, 0.0, false, Some((25.2, 25.4)), Some("too late")),
+            (25.0, 0.0, 0.0, false, Some((24.0, 25.0)), Some("not shaped")),
+            (25.0, 0.0, 0.0, false, Some((0.0, 0.1)), Some("not shaped")),
+            // Both directions are wrong and the sum is right.
+            (25.0, 0.0, 0.0, false, Some((20.0, 30.0)), Some("one way")),
+            (25.0, 2.0, 0.0, false, Some((26.0, 26.0)), None),
+            (25.0, 2.0, 0.0, false, Some((45.0, 45.0)), Some("too late")),
+            (25.0, 0.0, 0.0, false, None, Some("none of 5")),
+            (25.0, 0.0, 0.9, false, None, None),
+            (25.0, 0.0, 0.01, false, None, Some("none of 5")),
+            (25.0, 0.0, 0.0, true, None, None),
+            (25.0, 0.0, 0.0, true, Some((25.0, 25.0)), Some("although the link is cut")),
+        ];
+        for case in cases {
+            let (delay_ms, jitter_ms, loss, cut, measured, problem) = *case;
+            let mut there = link(LinkShape { delay_ms, jitter_ms, loss, ..LinkShape::default() });
+            there.cut = cut;
+            let back = link(there.shape.clone());
+            let ns = |ms: f64| (ms * 1e6) as u64;
+            let sample = measured.map(|(a, b)| Sample { rtt_ns: ns(a + b), one_way_ns: ns(a) });
+            let samples = vec![sample; 5].into_iter().flatten().collect::<Vec<_>>();
+            let result = judge(&Expected { there: &there, back: &back }, &samples, 5, Sample::default());
+            let found = result.problem.as_deref();
+            let agrees = match problem {
+                Some(part) => found.is_some_and(|found| found.contains(part)),
+                None => found.is_none(),
+            };
+            assert!(agrees && result.ok == problem.is_none(), "{case:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_rate_and_the_floor_are_accounted_for() {
+        let slow = link(LinkShape { delay_ms: 10.0, rate_mbit: Some(0.1), ..LinkShape::default() });
+        // 44 bytes at 100 kbit/s take 3.52 ms each way; 0.5 ms are the emulator's own.
+        let sample = Sample { rtt_ns: 27_540_000, one_way_ns: 13_770_000 };
+        let floor = Sample { rtt_ns: 500_000, one_way_ns: 250_000 };
+        let result = judge(&Expected { there: &slow, back: &slow }, &[sample; 5], 5, floor);
+        assert_eq!(result.problem, None);
+        assert!((result.configured_ms - 27.04).abs() < 1e-9);
+    }
+}

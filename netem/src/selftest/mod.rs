@@ -1,0 +1,182 @@
+//! The self-test at every start: echoes through the real path of every directed pair of clouds, and a look at every
+//! host for a second way out. A lab that does not delay as configured is refused.
+//!
+//! Each pair sends a few probes; when the median is off, it sends more, since one busy moment of the machine is no
+//! wrong link. The emulator's own time (two hosts of one cloud, less the configured delay) is measured first and
+//! subtracted. Each direction is judged by itself too, since both hosts read the same clock: a round trip alone
+//! could not tell the two directions apart.
+
+mod echo;
+mod judge;
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::thread;
+
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+use serde::Serialize;
+
+use crate::error::{Doing, LabError};
+use crate::lab::{HostSpec, INTERFACE, Lab, in_netns};
+use crate::wan::LinkReport;
+use echo::{Echo, Sample, exchange};
+use judge::{Expected, judge};
+
+/// Probes of a round.
+const PROBES: usize = 5;
+/// Rounds at most; only a pair that is off goes beyond the first.
+const ROUNDS_MAX: usize = 5;
+
+/// One directed pair of clouds.
+#[derive(Clone, Debug, Serialize)]
+pub struct PairResult {
+    /// Cloud that asks.
+    pub from: String,
+    /// Cloud that answers.
+    pub to: String,
+    /// Configured round trip: both directions.
+    pub configured_ms: f64,
+    /// Measured round trip, median, less the emulator's own time; none when nothing came back.
+    pub measured_ms: Option<f64>,
+    /// Measured less configured.
+    pub error_ms: Option<f64>,
+    /// Largest error that passes.
+    pub allowed_ms: f64,
+    /// Whether the pair passes.
+    pub ok: bool,
+    /// What is wrong, in words.
+    pub problem: Option<String>,
+}
+
+/// What the self-test found.
+#[derive(Clone, Debug, Serialize)]
+pub struct SelfTest {
+    /// Every directed pair of clouds that have a host.
+    pub pairs: Vec<PairResult>,
+    /// The emulator's own time in a round trip, microseconds; 0 when no cloud has two hosts to measure it.
+    pub floor_us: f64,
+    /// Hosts with a way around the WAN: host and interface.
+    pub second_ways: Vec<String>,
+}
+
+impl SelfTest {
+    /// Whether the lab is as configured.
+    pub fn passed(&self) -> bool {
+        self.second_ways.is_empty() && self.pairs.iter().all(|pair| pair.ok)
+    }
+
+    /// Everything that is wrong, one line each.
+    pub fn problems(&self) -> Vec<String> {
+        let pairs = self.pairs.iter().filter_map(|pair| {
+            pair.problem.as_ref().map(|problem| format!("{} -> {}: {problem}", pair.from, pair.to))
+        });
+        self.second_ways.iter().cloned().chain(pairs).collect()
+    }
+}
+
+/// Tests every directed pair of clouds and every host of a running lab, against the shapes in force.
+pub fn run(lab: &Lab) -> Result<SelfTest, LabError> {
+    let links = Links::of(lab)?;
+    let first = first_hosts(lab);
+    let echoes = first
+        .values()
+        .map(|host| Ok((host.cloud.as_str(), Echo::start(lab.netns_of(&host.name)?, host.address)?)))
+        .collect::<Result<BTreeMap<_, _>, LabError>>()?;
+    let floor = measure_floor(lab, &links, &echoes)?;
+    let mut second_ways = Vec::new();
+    for host in &lab.spec().hosts {
+        second_ways.extend(second_ways_of(lab.netns_of(&host.name)?, &host.name)?);
+    }
+    let tests = first.iter().flat_map(|from| first.iter().filter(move |to| to.0 != from.0).map(move |to| (from, to)));
+    let pairs = thread::scope(|scope| {
+        let running: Vec<_> = tests
+            .enumerate()
+            .filter_map(|(turn, ((from, host), (to, _)))| {
+                let (echo, links) = (echoes.get(to)?, &links);
+                Some(scope.spawn(move || test_pair(lab, links, (from, to), &host.name, echo, floor, turn)))
+            })
+            .collect();
+        let panicked = |_| Err(LabError::Child("a thread of the self-test panicked".to_string()));
+        running.into_iter().map(|test| test.join().unwrap_or_else(panicked)).collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(SelfTest { pairs, floor_us: judge::ms(floor.rtt_ns) * 1e3, second_ways })
+}
+
+/// The first host of each cloud.
+fn first_hosts(lab: &Lab) -> BTreeMap<&str, &HostSpec> {
+    lab.spec().hosts.iter().rev().map(|host| (host.cloud.as_str(), host)).collect()
+}
+
+/// The links as they are now, by names.
+struct Links(BTreeMap<(String, String), LinkReport>);
+
+impl Links {
+    fn of(lab: &Lab) -> Result<Links, LabError> {
+        let links = lab.control().links().map_err(|error| LabError::Child(error.to_string()))?;
+        Ok(Links(links.into_iter().map(|link| ((link.from.clone(), link.to.clone()), link)).collect()))
+    }
+
+    fn expected(&self, from: &str, to: &str) -> Result<Expected<'_>, LabError> {
+        let one = |a: &str, b: &str| {
+            let missing = || LabError::Spec(format!("link {a} -> {b} is not in the WAN"));
+            self.0.get(&(a.to_string(), b.to_string())).ok_or_else(missing)
+        };
+        Ok(Expected { there: one(from, to)?, back: one(to, from)? })
+    }
+}
+
+/// The emulator's own time: an echo between two hosts of one cloud, less the local link's delay.
+fn measure_floor(lab: &Lab, links: &Links, echoes: &BTreeMap<&str, Echo>) -> Result<Sample, LabError> {
+    let first = first_hosts(lab);
+    let second = lab.spec().hosts.iter().find(|host| first.get(host.cloud.as_str()).is_some_and(|other| *other != *host));
+    let Some((host, echo)) = second.and_then(|host| Some((host, echoes.get(host.cloud.as_str())?))) else {
+        return Ok(Sample::default());
+    };
+    let samples = exchange(lab.netns_of(&host.name)?, echo.address, PROBES, 0)?;
+    let local_ns = links.expected(&host.cloud, &host.cloud)?.there.shape.delay_ms * 1e6;
+    let floor = |pick: fn(&Sample) -> u64, times: f64| {
+        judge::median(samples.iter().map(pick)).map_or(0, |ns| judge::less(ns, local_ns * times))
+    };
+    Ok(Sample { rtt_ns: floor(|sample| sample.rtt_ns, 2.0), one_way_ns: floor(|sample| sample.one_way_ns, 1.0) })
+}
+
+/// Probes one pair until it passes, shows an unshaped path, or the rounds are used up.
+fn test_pair(
+    lab: &Lab,
+    links: &Links,
+    (from, to): (&str, &str),
+    host: &str,
+    echo: &Echo,
+    floor: Sample,
+    turn: usize,
+) -> Result<PairResult, LabError> {
+    let expected = links.expected(from, to)?;
+    let mut samples = Vec::new();
+    let mut result = None;
+    for round in 1..=ROUNDS_MAX {
+        samples.extend(exchange(lab.netns_of(host)?, echo.address, PROBES, turn)?);
+        let judged = judge(&expected, &samples, PROBES * round, floor);
+        let settled = judged.ok || judged.error_ms.is_some_and(|error| error < -judged.allowed_ms);
+        result = Some(judged);
+        if settled {
+            break;
+        }
+    }
+    result.ok_or_else(|| LabError::Child("the self-test sent no probe".to_string()))
+}
+
+/// Interfaces of a host that are up and are neither the loopback nor the WAN.
+fn second_ways_of(netns: BorrowedFd<'_>, host: &str) -> Result<Vec<String>, LabError> {
+    let looking = in_netns(netns, || {
+        let interfaces = getifaddrs()?.filter(|entry| entry.flags.contains(InterfaceFlags::IFF_UP));
+        let mut names: Vec<_> = interfaces.map(|entry| entry.interface_name).collect();
+        names.sort();
+        names.dedup();
+        Ok::<_, nix::Error>(names)
+    })?;
+    let panicked = |_| Err(LabError::Child("the look at the interfaces panicked".to_string()));
+    let names = looking.join().unwrap_or_else(panicked)?.doing(|| format!("list the interfaces of {host}"))?;
+    let other = names.into_iter().filter(|name| name != "lo" && name != INTERFACE);
+    Ok(other.map(|name| format!("host {host} has a way around the WAN: interface {name} is up")).collect())
+}
