@@ -1,6 +1,8 @@
 //! A job: stages of tasks that advance inside apply (JOB-1). Map tasks exist from the start; when the last one is
 //! completed the reduce tasks are made from their results, and after those one publish task.
 
+use std::sync::Arc;
+
 use minicbor::{Decode, Encode};
 
 use crate::ids::{JobId, Millis};
@@ -95,6 +97,9 @@ pub struct Stage {
     /// Sum of `bytes_out` likewise.
     #[n(5)]
     pub bytes_out: u64,
+    /// Tasks that a worker holds now.
+    #[n(6)]
+    pub running: u32,
 }
 
 /// A job in the manifest.
@@ -103,9 +108,9 @@ pub struct Job {
     /// Its id.
     #[n(0)]
     pub id: JobId,
-    /// What was asked for.
-    #[n(1)]
-    pub spec: JobSpec,
+    /// What was asked for; shared, because it never changes and the rest does.
+    #[cbor(n(1), with = "crate::codec::shared")]
+    pub spec: Arc<JobSpec>,
     /// Where it is in its life.
     #[n(2)]
     pub state: JobState,

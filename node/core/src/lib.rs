@@ -4,16 +4,25 @@
 //! no clock, no randomness, no IO and no async runtime in this crate, and none may be added: time comes from the
 //! leader inside the proposal.
 
+mod codec;
 mod command;
 mod error;
+mod hash;
 mod ids;
 mod job;
+mod kv;
+mod query;
+mod state;
 mod task;
 mod worker;
 
 pub use command::{AttemptRef, Command, Grant, Outcome, Proposal};
 pub use error::Rejection;
+pub use hash::StateHash;
 pub use ids::{Attempt, JobId, LogIndex, Millis, TaskId, WorkerId};
 pub use job::{InputSplit, Job, JobSpec, JobState, Stage, work};
+pub use kv::KvEntry;
+pub use query::{Counts, Page, TaskFilter};
+pub use state::State;
 pub use task::{Task, TaskSpec, TaskState};
 pub use worker::{Worker, WorkerState};

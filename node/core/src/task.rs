@@ -1,5 +1,7 @@
 //! A task: one unit of work (MAN-1).
 
+use std::sync::Arc;
+
 use minicbor::{Decode, Encode};
 
 use crate::ids::{Attempt, JobId, Millis, TaskId, WorkerId};
@@ -73,9 +75,9 @@ pub struct Task {
     /// Its id.
     #[n(0)]
     pub id: TaskId,
-    /// What was asked for.
-    #[n(1)]
-    pub spec: TaskSpec,
+    /// What was asked for; shared, because it never changes and the rest does.
+    #[cbor(n(1), with = "crate::codec::shared")]
+    pub spec: Arc<TaskSpec>,
     /// Where it is in its life.
     #[n(2)]
     pub state: TaskState,
