@@ -84,6 +84,11 @@ impl Disk {
         self.pending.is_empty()
     }
 
+    /// A snapshot is on its way to the disk.
+    pub(crate) fn writes_snapshot(&self) -> bool {
+        self.pending.iter().any(|pending| pending.snapshot.is_some())
+    }
+
     /// This term and vote survive a power loss.
     pub(crate) fn holds(&self, promise: Promise) -> bool {
         self.durable == promise

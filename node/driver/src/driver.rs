@@ -194,7 +194,11 @@ impl Driver {
         self.raw.mut_store().forget_fetched();
     }
 
+    /// One at a time: what is truncated by a write under way is not known to the view yet.
     fn compact(&mut self, compact: Compact) {
+        if self.disk.writes_snapshot() {
+            return;
+        }
         let view = self.raw.store();
         let applied = self.raw.raft.raft_log.applied;
         let position = view.position(compact.index).filter(|at| at.index <= applied);

@@ -65,7 +65,8 @@ pub enum Input {
         /// Whom to; none: the best.
         to: Option<u64>,
     },
-    /// Own state as a snapshot, to keep and to shorten the log with.
+    /// Own state as a snapshot, to keep and to shorten the log with. Ignored while another snapshot is being written,
+    /// and when it is not newer than the stored one.
     Compact(Compact),
     /// Put a change of members into the log ([`raft::eraftpb::ConfChangeV2`], encoded); answered like a proposal.
     ProposeConfChange {

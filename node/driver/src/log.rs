@@ -13,7 +13,8 @@ use thiserror::Error;
 /// 2. After `write` returned for a [`Write`] with `must_sync`, that write and all before it survive a power loss.
 /// 3. Reads see every write that returned.
 pub trait LogStore: Send + Sync + 'static {
-    /// What was there at open.
+    /// What was there at open. All of it must survive a power loss: after `kill -9` the page cache may hold writes
+    /// that were never synced, so sync them before they are reported (acknowledged and lost otherwise; simulated).
     fn initial(&self) -> Result<Initial, LogError>;
 
     /// Entries of `[low, high)` in order, without gaps, from `low` on: as many as fit in `max_bytes`, at least one.

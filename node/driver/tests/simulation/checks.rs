@@ -40,13 +40,13 @@ impl Checks {
             if at == self.history.len() {
                 let before = self.history.last().map_or(0, |(chain, _)| *chain);
                 self.history.push((fold(before, entry), RequestId::of_entry(entry)));
-                let holding = nodes.iter().filter(|other| other.disk.holds(entry.index, entry.term)).count();
+                let voters = nodes.iter().filter(|other| other.is_voter()).count();
+                let holds = |other: &&Node| other.is_voter() && other.disk.holds(entry.index, entry.term);
+                let holding = nodes.iter().filter(holds).count();
+                let (index, term) = (entry.index, entry.term);
                 assert!(
-                    holding * 2 > nodes.len(),
-                    "node {node} applied entry {} of term {}, durable on {holding} of {}",
-                    entry.index,
-                    entry.term,
-                    nodes.len()
+                    holding * 2 > voters,
+                    "node {node} applied entry {index} of term {term}, durable on {holding} of {voters} voters"
                 );
             }
             assert!(at < self.history.len(), "node {node} applied {} beyond all others", entry.index);

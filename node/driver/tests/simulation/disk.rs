@@ -26,8 +26,10 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// The store as the driver takes it.
-    pub(crate) fn store(&self) -> Arc<dyn LogStore> {
+    /// The store as the driver takes it. What it reads must be durable: after `kill -9` the page cache holds writes
+    /// that were never synced, so opening syncs.
+    pub(crate) fn open(&mut self) -> Arc<dyn LogStore> {
+        self.sync(usize::MAX);
         Arc::new(self.cached.clone())
     }
 

@@ -19,7 +19,11 @@ impl World {
             }
             Event::Deliver { node, from, message } if self.nodes[node].driver.is_some() => {
                 let kind = u64::try_from(message.msg_type).unwrap();
-                self.note("deliver", node, [from, kind, message.term ^ (message.index << 20)]);
+                let what = match message.get_msg_type() {
+                    MessageType::MsgTimeoutNow => "handed over",
+                    _ => "deliver",
+                };
+                self.note(what, node, [from, kind, message.term ^ (message.index << 20)]);
                 self.input(node, Input::Message { from, message: *message });
             }
             Event::Cached { node, boot } if self.runs(node, boot) => self.cached(node, boot),

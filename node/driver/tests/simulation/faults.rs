@@ -77,7 +77,8 @@ impl World {
     fn tear(&mut self, node: usize) {
         let doubt = |log: &farquorum_driver::MemoryLog| log.initial().unwrap().in_doubt;
         let any = self.nodes.iter().any(|node| doubt(&node.disk.synced) || doubt(&node.disk.cached));
-        if any || self.nodes[node].driver.is_none() {
+        let voters = self.nodes.iter().filter(|node| node.is_voter()).count();
+        if any || voters < 3 || self.nodes[node].driver.is_none() {
             return;
         }
         self.crash(node, true);

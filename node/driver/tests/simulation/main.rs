@@ -21,6 +21,7 @@ mod node;
 mod trace;
 mod world;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 
@@ -51,20 +52,24 @@ fn nothing_is_lost_whatever_fails() {
         return;
     }
     let (seeds, started) = (variable("FARQUORUM_SEEDS").unwrap_or(SEEDS), Instant::now());
-    let (mut events, mut writes, mut reads, mut tears) = (0, 0, 0, 0);
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut count = |what, number| *counts.entry(what).or_default() += number;
     for seed in 0..seeds {
         let world = run(seed);
-        events += world.trace.events;
-        writes += world.checks.history_len();
-        reads += world.checks.reads_done;
-        tears += world.tears;
+        world.trace.counts.iter().for_each(|(what, number)| count(what, *number));
+        count("entries", world.checks.history_len());
+        count("reads", world.checks.reads_done);
+        count("torn logs", world.tears);
     }
     let rate = u128::from(seeds) * 60_000 / started.elapsed().as_millis().max(1);
-    println!(
-        "{seeds} seeds, {rate} a minute: {events} events, {writes} entries, {reads} reads, {tears} torn logs"
-    );
+    println!("{seeds} seeds, {rate} a minute: {counts:?}");
     // A simulation in which nothing happens proves nothing.
-    assert!(writes > seeds * 20 && reads > seeds * 5);
+    for (what, least) in [("entries", 20), ("reads", 5), ("crash", 1)] {
+        assert!(counts.get(what).is_some_and(|number| *number >= seeds * least), "{what}: {counts:?}");
+    }
+    for what in ["snapshot", "fetch", "compact", "torn logs", "handed over"] {
+        assert!(counts.contains_key(what) || seeds < 100, "no {what}: {counts:?}");
+    }
 }
 
 #[test]

@@ -22,11 +22,11 @@ pub(crate) struct Node {
     pub(crate) apply: VecDeque<Apply>,
     pub(crate) ids: IdSource,
     election_ticks: usize,
-    voters: Vec<u64>,
+    members: ConfState,
 }
 
 impl Node {
-    pub(crate) fn new(id: u64, voters: &[u64], election_ticks: usize) -> Self {
+    pub(crate) fn new(id: u64, members: &ConfState, election_ticks: usize) -> Self {
         Self {
             id,
             boot: 0,
@@ -37,8 +37,12 @@ impl Node {
             apply: VecDeque::new(),
             ids: IdSource::new(0, 0),
             election_ticks,
-            voters: voters.to_vec(),
+            members: members.clone(),
         }
+    }
+
+    pub(crate) fn is_voter(&self) -> bool {
+        self.members.voters.contains(&self.id)
     }
 
     /// Starts the process over what the disk holds.
@@ -56,8 +60,8 @@ impl Node {
         settings.applied = self.machine.index;
         settings.tail_bytes_max = tail_bytes_max;
         settings.message_bytes_max = 256;
-        settings.bootstrap = Some(ConfState { voters: self.voters.clone(), ..ConfState::default() });
-        self.driver = Some(Driver::new(settings, self.disk.store()).unwrap());
+        settings.bootstrap = Some(self.members.clone());
+        self.driver = Some(Driver::new(settings, self.disk.open()).unwrap());
     }
 
     /// Ends the process.

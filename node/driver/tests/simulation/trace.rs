@@ -1,13 +1,15 @@
 //! What happened: a hash over everything, and the last events for a person to read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-const KEPT: usize = 120;
+const KEPT: usize = 200;
 
 #[derive(Default)]
 pub(crate) struct Trace {
     hash: u64,
     pub(crate) events: u64,
+    /// How often each kind of event happened.
+    pub(crate) counts: BTreeMap<&'static str, u64>,
     last: VecDeque<(u64, &'static str, [u64; 5])>,
 }
 
@@ -18,6 +20,7 @@ impl Trace {
             self.hash = (self.hash ^ part).wrapping_mul(0x0000_0100_0000_01b3);
         }
         self.events += 1;
+        *self.counts.entry(what).or_default() += 1;
         if self.last.len() == KEPT {
             self.last.pop_front();
         }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use farquorum_driver::eraftpb::Message;
+use farquorum_driver::eraftpb::{ConfState, Message};
 use farquorum_driver::{Fetch, RequestId, Role};
 
 use crate::checks::Checks;
@@ -50,6 +50,17 @@ impl Ord for Planned {
     }
 }
 
+/// Three or five voters; sometimes one voter with a learner, where the leader is elected without a message.
+fn members(dice: &mut Dice) -> ConfState {
+    let (voters, learners) = match dice.range(0, 10) {
+        0 => (1..2, 2..3),
+        1..=2 => (1..6, 0..0),
+        3 => (1..4, 4..5),
+        _ => (1..4, 0..0),
+    };
+    ConfState { voters: voters.collect(), learners: learners.collect(), ..ConfState::default() }
+}
+
 pub(crate) struct World {
     pub(crate) now: u64,
     pub(crate) dice: Dice,
@@ -72,12 +83,12 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let size = if dice.permille(250) { 5 } else { 3 };
-        let ids: Vec<u64> = (1..=size).collect();
+        let members = members(&mut dice);
+        let size = u64::try_from(members.voters.len() + members.learners.len()).unwrap();
         // Deterministic elections: each node has a timeout of its own, in an order chosen by the seed.
         let turn = dice.range(0, size);
         let timeout = |id: u64| usize::try_from(10 + 3 * ((id + turn) % size)).unwrap();
-        let nodes = ids.iter().map(|id| Node::new(*id, &ids, timeout(*id))).collect();
+        let nodes = (1..=size).map(|id| Node::new(id, &members, timeout(id))).collect();
         let network = Network::new(&mut dice);
         let disk_max = *dice.pick(&[1, 1_000, 10_000, 40_000]);
         let mut world = Self {
