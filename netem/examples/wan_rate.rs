@@ -12,6 +12,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let rate = packet_rate()?;
     println!("{}", rate.backend);
-    println!("{:.0} packets/s, {:.0} packets per second of CPU time", rate.packets_per_second, rate.packets_per_core_second);
+    println!(
+        "{:.0} packets/s, {:.0} packets per second of CPU time",
+        rate.packets_per_second, rate.packets_per_core_second
+    );
     Ok(())
 }

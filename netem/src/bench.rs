@@ -76,7 +76,11 @@ fn measure(control: &WanControl) -> Result<(f64, Duration, Duration), WanError> 
 
 fn crossing(control: &WanControl) -> Result<Counters, WanError> {
     let links = control.links()?;
-    Ok(links.into_iter().find(|link| link.from == "west" && link.to == "east").map(|link| link.counters).unwrap_or_default())
+    Ok(links
+        .into_iter()
+        .find(|link| link.from == "west" && link.to == "east")
+        .map(|link| link.counters)
+        .unwrap_or_default())
 }
 
 fn bound(netns: BorrowedFd<'_>, address: Ipv4Addr) -> Result<UdpSocket, LabError> {

@@ -13,12 +13,14 @@ impl Lab {
     /// Joins two hosts past the WAN, with routes both ways. For tests of the self-test only.
     #[doc(hidden)]
     pub fn breach(&self, host: &str, other: &str) -> Result<(), LabError> {
-        let address = |name: &str| self.spec().hosts.iter().find(|host| host.name == name).map(|host| host.address);
+        let address =
+            |name: &str| self.spec().hosts.iter().find(|host| host.name == name).map(|host| host.address);
         let (Some(here), Some(there)) = (address(host), address(other)) else {
             return Err(LabError::UnknownHost { name: format!("{host} or {other}"), known: String::new() });
         };
         let (from, to) = (self.netns_of(host)?, self.netns_of(other)?);
-        let peer_netns = to.try_clone_to_owned().doing(|| format!("copy the network namespace of {other}"))?;
+        let peer_netns =
+            to.try_clone_to_owned().doing(|| format!("copy the network namespace of {other}"))?;
         inside(from, move || {
             netlink::add_veth(&Veth {
                 name: "breach0",
@@ -36,7 +38,10 @@ impl Lab {
     }
 }
 
-fn inside(netns: BorrowedFd<'_>, f: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> Result<(), LabError> {
+fn inside(
+    netns: BorrowedFd<'_>,
+    f: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+) -> Result<(), LabError> {
     let panicked = |_| Err(LabError::Child("the thread that makes a breach panicked".to_string()));
     in_netns(netns, f)?.join().unwrap_or_else(panicked)?.doing(|| "make a cable past the WAN".to_string())
 }

@@ -68,16 +68,16 @@ impl Port {
         Ok(port)
     }
 
-    /// Reads one IP packet; `WouldBlock` when there is none.
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads one IP packet; EAGAIN when there is none, EBADFD when the device is gone.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> nix::Result<usize> {
         match self {
-            Port::Tun(file) => Ok(nix::unistd::read(file, buffer)?),
-            Port::Packet { socket, .. } => Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?),
+            Port::Tun(file) => nix::unistd::read(file, buffer),
+            Port::Packet { socket, .. } => recv(socket.as_raw_fd(), buffer, MsgFlags::empty()),
         }
     }
 
     /// Hands one IP packet to the host.
-    pub(crate) fn write(&self, packet: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&self, packet: &[u8]) -> nix::Result<()> {
         match self {
             Port::Tun(file) => nix::unistd::write(file, packet)?,
             Port::Packet { socket, host } => sendto(socket.as_raw_fd(), packet, host, MsgFlags::empty())?,

@@ -3,11 +3,13 @@
 //! namespace with a device, an address and a route.
 
 use std::fs;
+use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, fork};
+use nix::unistd::{ForkResult, Pid, fork};
 
 use super::device::{DeviceKind, Port, PortSpec};
 use super::enter::{Entered, exit_now, fork_inside};
@@ -62,7 +64,7 @@ pub fn probe() -> Result<Privilege, NotPermitted> {
         }
     }
     let privilege = Privilege { user_namespace: true };
-    attempt(&privilege).map_err(|error| NotPermitted { step: error.to_string() })?;
+    attempt(&privilege).map_err(|step| NotPermitted { step })?;
     Ok(privilege)
 }
 
@@ -73,47 +75,44 @@ fn has_capabilities() -> bool {
     [CAP_NET_ADMIN, CAP_SYS_ADMIN].iter().all(|bit| bits >> bit & 1 == 1)
 }
 
-/// The whole way in a child process, which ends when it is done. The child reports through a pipe-like socket pair
-/// of its own, since only text can say which step failed.
-fn attempt(privilege: &Privilege) -> Result<(), LabError> {
-    let (report, reporter) =
-        std::os::unix::net::UnixStream::pair().doing(|| "make a socket pair".to_string())?;
+/// The whole way in a child process, which ends when it is done. The child reports by text, since only text can say
+/// which step failed.
+fn attempt(privilege: &Privilege) -> Result<(), String> {
+    let (report, mut reporter) =
+        UnixStream::pair().map_err(|error| format!("make a socket pair: {error}"))?;
     // SAFETY: the child makes system calls and ends with `_exit`; it takes no lock that another thread may hold
     // but the allocator's, which the C library keeps usable across a fork.
-    match unsafe { fork() }.doing(|| "fork".to_string())? {
+    match unsafe { fork() }.map_err(|error| format!("fork: {error}"))? {
         ForkResult::Child => {
             drop(report);
-            let status = match fork_inside(privilege) {
-                Ok(Entered::Supervisor) => finish(&reporter, try_device()),
-                Ok(Entered::Parent { child }) => match waitpid(child, None) {
-                    Ok(WaitStatus::Exited(_, status)) => status,
-                    _ => 1,
-                },
-                Err(error) => finish(&reporter, Err(error)),
+            let result = match fork_inside(privilege) {
+                Ok(Entered::Supervisor) => try_device(),
+                Ok(Entered::Parent { child }) => exit_now(i32::from(!ended_well(child))),
+                Err(error) => Err(error),
             };
-            exit_now(status)
+            match result {
+                Ok(()) => exit_now(0),
+                Err(error) => {
+                    let _ = write!(reporter, "{error}");
+                    exit_now(1)
+                }
+            }
         }
         ForkResult::Parent { child } => {
             drop(reporter);
-            let text = std::io::read_to_string(report).doing(|| "read the probe's report".to_string())?;
-            match waitpid(child, None).doing(|| "wait for the probe".to_string())? {
-                WaitStatus::Exited(_, 0) => Ok(()),
-                _ if text.is_empty() => Err(LabError::Child("the probe ended without a word".to_string())),
-                _ => Err(LabError::Child(text)),
+            let text =
+                io::read_to_string(report).map_err(|error| format!("read the probe's report: {error}"))?;
+            match (ended_well(child), text.is_empty()) {
+                (true, _) => Ok(()),
+                (false, true) => Err("the probe ended without a word".to_string()),
+                (false, false) => Err(text),
             }
         }
     }
 }
 
-fn finish(mut reporter: &std::os::unix::net::UnixStream, result: Result<(), LabError>) -> i32 {
-    use std::io::Write;
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            let _ = write!(reporter, "{error}");
-            1
-        }
-    }
+fn ended_well(child: Pid) -> bool {
+    matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0)))
 }
 
 /// One host, without a WAN.

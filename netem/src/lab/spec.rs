@@ -158,3 +158,69 @@ pub(crate) fn known<T: AsRef<str>>(names: impl Iterator<Item = T>) -> String {
     let names: Vec<_> = names.map(|name| name.as_ref().to_string()).collect();
     format!("known: {}", names.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> LabSpec {
+        let host = |name: &str, cloud: &str, address| HostSpec {
+            name: name.to_string(),
+            cloud: cloud.to_string(),
+            address: Ipv4Addr::from(address),
+        };
+        let network = |net| Ipv4Net { base: Ipv4Addr::new(10, net, 0, 0), len: 24 };
+        let link = |from: &str, to: &str| Link {
+            from: from.to_string(),
+            to: to.to_string(),
+            shape: LinkShape { delay_ms: 25.0, ..LinkShape::default() },
+        };
+        LabSpec {
+            hosts: vec![host("one", "aws", [10, 10, 0, 11]), host("two", "gcp", [10, 20, 0, 11])],
+            clouds: [("aws", 10), ("gcp", 20)].map(|(name, net)| (name.to_string(), network(net))).into(),
+            links: vec![link("aws", "gcp"), link("gcp", "aws")],
+            local: LinkShape::default(),
+            mtu: 1500,
+            seed: 1,
+        }
+    }
+
+    /// A change that breaks a good spec, and a part of what is then said.
+    type BadSpec = (fn(&mut LabSpec), &'static str);
+
+    #[test]
+    fn contradictions_are_refused() {
+        assert!(good().check().is_ok());
+        let cases: [BadSpec; 9] = [
+            (|spec| spec.hosts[1].name = "one".to_string(), "the name `one` is given twice"),
+            (|spec| spec.hosts[1].name = "aws".to_string(), "the name `aws` is given twice"),
+            (
+                |spec| spec.hosts[1].address = spec.hosts[0].address,
+                "`two` and `one` have the same address 10.10.0.11",
+            ),
+            (|spec| spec.hosts[1].cloud = "azure".to_string(), "`azure` is no cloud; known: aws, gcp"),
+            (
+                |spec| spec.hosts[1].cloud = "aws".to_string(),
+                "10.20.0.11 is outside the network 10.10.0.0/24 of `aws`",
+            ),
+            (|spec| drop(spec.links.pop()), "link gcp -> aws is missing"),
+            (|spec| spec.links.push(spec.links[0].clone()), "link aws -> gcp is given twice"),
+            (|spec| spec.links[0].shape.loss = 1.5, "link aws -> gcp: loss = 1.5 is not allowed"),
+            (|spec| spec.mtu = 100, "mtu = 100 is not allowed: 576 to 9000"),
+        ];
+        for (spoil, part) in cases {
+            let mut spec = good();
+            spoil(&mut spec);
+            let text = spec.check().map_err(|error| error.to_string());
+            assert!(text.as_ref().is_err_and(|text| text.contains(part)), "{text:?} does not say `{part}`");
+        }
+    }
+
+    #[test]
+    fn a_host_name_instead_of_an_address_is_refused() {
+        let error = host("cp-aws-1", "aws", "cp-aws-1.internal").map_err(|error| error.to_string());
+        assert!(
+            error.is_err_and(|text| text.contains("`cp-aws-1`") && text.contains("is not an IPv4 address"))
+        );
+    }
+}

@@ -8,7 +8,7 @@ const QUEUE_BYTES_MIN: f64 = 65_536.0;
 
 /// A value of a shape is outside its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("link {key} = {value} is not allowed: {allowed}")]
+#[error("{key} = {value} is not allowed: {allowed}")]
 pub struct ShapeError {
     key: &'static str,
     value: f64,

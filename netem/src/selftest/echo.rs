@@ -92,7 +92,12 @@ pub(super) fn exchange(
 }
 
 /// Reads answers until `patience` passes without one more, or all are there.
-fn collect(socket: &UdpSocket, patience: Duration, probes: usize, samples: &mut Vec<Sample>) -> Result<(), LabError> {
+fn collect(
+    socket: &UdpSocket,
+    patience: Duration,
+    probes: usize,
+    samples: &mut Vec<Sample>,
+) -> Result<(), LabError> {
     let start_ns = clock::now_ns();
     let mut answer = [0; PROBE_BYTES];
     while samples.len() < probes {

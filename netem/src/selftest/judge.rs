@@ -25,7 +25,8 @@ pub(super) fn judge(expected: &Expected<'_>, samples: &[Sample], sent: usize, fl
     let round = Bound::of(&[there, back], samples.len());
     let one_way = Bound::of(&[there], samples.len());
     let measured_ms = median(samples.iter().map(|sample| sample.rtt_ns)).map(|ns| ms(ns) - ms(floor.rtt_ns));
-    let there_ms = median(samples.iter().map(|sample| sample.one_way_ns)).map(|ns| ms(ns) - ms(floor.one_way_ns));
+    let there_ms =
+        median(samples.iter().map(|sample| sample.one_way_ns)).map(|ns| ms(ns) - ms(floor.one_way_ns));
     let problem = match (measured_ms, there_ms) {
         (Some(_), _) if there.cut || back.cut => Some("answers although the link is cut".to_string()),
         (Some(measured_ms), Some(there_ms)) => {
@@ -56,7 +57,8 @@ struct Bound {
 
 impl Bound {
     fn of(links: &[&LinkReport], samples: usize) -> Bound {
-        let serialise_ms = |link: &&LinkReport| link.shape.rate_mbit.map_or(0.0, |mbit| PACKET_BYTES * 8e-3 / mbit);
+        let serialise_ms =
+            |link: &&LinkReport| link.shape.rate_mbit.map_or(0.0, |mbit| PACKET_BYTES * 8e-3 / mbit);
         let configured_ms = links.iter().map(|link| link.shape.delay_ms + serialise_ms(link)).sum::<f64>();
         let jitter_ms = links.iter().map(|link| link.shape.jitter_ms.powi(2)).sum::<f64>().sqrt();
         let samples = u32::try_from(samples.max(1)).map_or(f64::MAX, f64::from);
@@ -114,6 +116,8 @@ pub(super) fn less(ns: u64, configured_ns: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use farquorum_config::LinkShape;
 
     use super::*;
@@ -124,10 +128,12 @@ mod tests {
         LinkReport { from, to, shape, cut: false, cut_host_pairs: 0, counters: Counters::default() }
     }
 
-    /// (delay there, jitter, loss, cut; measured there and back) -> part of the problem, or none.
+    /// (delay, jitter, loss, cut, what was measured there and back, part of the problem or none).
+    type Verdict = (f64, f64, f64, bool, Option<(f64, f64)>, Option<&'static str>);
+
     #[test]
     fn verdicts() {
-        let cases: &[(f64, f64, f64, bool, Option<(f64, f64)>, Option<&str>)] = &[
+        let cases: &[Verdict] = &[
             (25.0, 0.0, 0.0, false, Some((25.1, 25.1)), None),
             (25.0, 0.0, 0.0, false, Some((25.2, 25.4)), Some("too late")),
             (25.0, 0.0, 0.0, false, Some((24.0, 25.0)), Some("not shaped")),
@@ -147,7 +153,7 @@ mod tests {
             let mut there = link(LinkShape { delay_ms, jitter_ms, loss, ..LinkShape::default() });
             there.cut = cut;
             let back = link(there.shape.clone());
-            let ns = |ms: f64| (ms * 1e6) as u64;
+            let ns = |ms: f64| u64::try_from(Duration::from_secs_f64(ms / 1e3).as_nanos()).unwrap();
             let sample = measured.map(|(a, b)| Sample { rtt_ns: ns(a + b), one_way_ns: ns(a) });
             let samples = vec![sample; 5].into_iter().flatten().collect::<Vec<_>>();
             let result = judge(&Expected { there: &there, back: &back }, &samples, 5, Sample::default());

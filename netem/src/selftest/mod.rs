@@ -88,7 +88,8 @@ pub fn run(lab: &Lab) -> Result<SelfTest, LabError> {
     for host in &lab.spec().hosts {
         second_ways.extend(second_ways_of(lab.netns_of(&host.name)?, &host.name)?);
     }
-    let tests = first.iter().flat_map(|from| first.iter().filter(move |to| to.0 != from.0).map(move |to| (from, to)));
+    let tests =
+        first.iter().flat_map(|from| first.iter().filter(move |to| to.0 != from.0).map(move |to| (from, to)));
     let pairs = thread::scope(|scope| {
         let running: Vec<_> = tests
             .enumerate()
@@ -129,7 +130,11 @@ impl Links {
 /// The emulator's own time: an echo between two hosts of one cloud, less the local link's delay.
 fn measure_floor(lab: &Lab, links: &Links, echoes: &BTreeMap<&str, Echo>) -> Result<Sample, LabError> {
     let first = first_hosts(lab);
-    let second = lab.spec().hosts.iter().find(|host| first.get(host.cloud.as_str()).is_some_and(|other| *other != *host));
+    let second = lab
+        .spec()
+        .hosts
+        .iter()
+        .find(|host| first.get(host.cloud.as_str()).is_some_and(|other| *other != *host));
     let Some((host, echo)) = second.and_then(|host| Some((host, echoes.get(host.cloud.as_str())?))) else {
         return Ok(Sample::default());
     };
@@ -138,7 +143,10 @@ fn measure_floor(lab: &Lab, links: &Links, echoes: &BTreeMap<&str, Echo>) -> Res
     let floor = |pick: fn(&Sample) -> u64, times: f64| {
         judge::median(samples.iter().map(pick)).map_or(0, |ns| judge::less(ns, local_ns * times))
     };
-    Ok(Sample { rtt_ns: floor(|sample| sample.rtt_ns, 2.0), one_way_ns: floor(|sample| sample.one_way_ns, 1.0) })
+    Ok(Sample {
+        rtt_ns: floor(|sample| sample.rtt_ns, 2.0),
+        one_way_ns: floor(|sample| sample.one_way_ns, 1.0),
+    })
 }
 
 /// Probes one pair until it passes, shows an unshaped path, or the rounds are used up.
@@ -176,7 +184,8 @@ fn second_ways_of(netns: BorrowedFd<'_>, host: &str) -> Result<Vec<String>, LabE
         Ok::<_, nix::Error>(names)
     })?;
     let panicked = |_| Err(LabError::Child("the look at the interfaces panicked".to_string()));
-    let names = looking.join().unwrap_or_else(panicked)?.doing(|| format!("list the interfaces of {host}"))?;
+    let names =
+        looking.join().unwrap_or_else(panicked)?.doing(|| format!("list the interfaces of {host}"))?;
     let other = names.into_iter().filter(|name| name != "lo" && name != INTERFACE);
     Ok(other.map(|name| format!("host {host} has a way around the WAN: interface {name} is up")).collect())
 }

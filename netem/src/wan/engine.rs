@@ -71,9 +71,17 @@ impl Engine {
             if ready.next() == Some(true) && !state.obey(commands, ear) {
                 return;
             }
+            let mut gone = None;
             for (host, _) in ready.enumerate().filter(|(_, ready)| *ready) {
-                state.read(ports, host);
+                if !state.read(ports, host) {
+                    gone = Some(host);
+                }
                 state.deliver(ports);
+            }
+            // A device that is gone is ready for ever: the loop watches the bell in its place, for nothing.
+            if let Some(place) = gone.and_then(|host| watched.get_mut(host + 1)) {
+                tracing::warn!("a host has removed its network device and is cut off");
+                *place = PollFd::new(ear.as_fd(), PollFlags::empty());
             }
         }
     }
@@ -98,20 +106,21 @@ impl State {
         }
     }
 
-    /// Reads a batch of packets of one host and decides their fate.
-    fn read(&mut self, ports: &[Port], host: usize) {
-        let Some(port) = ports.get(host) else { return };
+    /// Reads a batch of packets of one host and decides their fate; false: the device does not exist any more.
+    fn read(&mut self, ports: &[Port], host: usize) -> bool {
+        let Some(port) = ports.get(host) else { return false };
         for _ in 0..BATCH {
             let mut buffer = self.flight.buffer();
             match port.read(&mut buffer) {
                 Ok(length) => self.accept(host, buffer, length),
-                // Nothing more, or a device that is down: either way there is no packet.
-                Err(_) => {
+                // Nothing more, or a device that is down for now: either way there is no packet.
+                Err(error) => {
                     self.flight.recycle(buffer);
-                    return;
+                    return error != Errno::EBADFD;
                 }
             }
         }
+        true
     }
 
     fn accept(&mut self, host: usize, buffer: Box<[u8]>, length: usize) {
