@@ -11,6 +11,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
     IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
+use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -118,7 +119,7 @@ impl Authority {
         refuse_authority(&layout, kind)?;
         let key = new_key()?;
         let key_pem = key.serialize_pem();
-        let params = authority_params(cluster, kind)?;
+        let params = authority_params(cluster, kind, &key)?;
         let certificate = params.self_signed(&key).map_err(making("the authority's certificate"))?;
         let issuer = Issuer::new(params, key);
         let crl = empty_crl(&issuer)?;
@@ -185,12 +186,20 @@ fn refuse_authority(layout: &Layout, kind: AuthorityKind) -> Result<(), TlsError
     files::refuse_existing(&[&paths[0], &paths[1], &paths[2]])
 }
 
-fn authority_params(cluster: &str, kind: AuthorityKind) -> Result<CertificateParams, TlsError> {
+/// The subject carries the start of the key's hash: two authorities never have the same name, so a certificate of an old
+/// or foreign one is refused as such ("unknown issuer") and not for its signature.
+fn authority_params(
+    cluster: &str,
+    kind: AuthorityKind,
+    key: &KeyPair,
+) -> Result<CertificateParams, TlsError> {
     let mut params = valid_for(Duration::days(AUTHORITY_DAYS))?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.distinguished_name.push(DnType::OrganizationName, cluster);
-    params.distinguished_name.push(DnType::CommonName, format!("Farquorum {} authority", kind.as_str()));
+    let hash = hex::encode(Sha256::digest(key.public_key_raw()));
+    let name = format!("Farquorum {} authority {hash:.8}", kind.as_str());
+    params.distinguished_name.push(DnType::CommonName, name);
     Ok(params)
 }
 

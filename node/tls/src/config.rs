@@ -91,7 +91,7 @@ impl ServerFiles {
         let chain = files::read_certificates(&self.certificate)?;
         let key = files::read_key(&self.key)?;
         own_identity(&self.certificate, cluster, &chain)?
-            .as_node()
+            .require_node()
             .map_err(|source| TlsError::Identity { path: self.certificate.clone(), source })?;
         let peers = caller_verifier(&self.peer_ca)?;
         let clients = match port {
@@ -175,7 +175,7 @@ fn own_identity(
         .first()
         .ok_or(IdentityError::Count { found: 0 })
         .and_then(|own| Identity::from_certificate(own));
-    own.and_then(|own| own.in_cluster(cluster))
+    own.and_then(|own| own.require_cluster(cluster))
         .map_err(|source| TlsError::Identity { path: path.to_owned(), source })
 }
 

@@ -25,6 +25,7 @@ use crate::config::{ALPN, ClientFiles};
 use crate::error::TlsError;
 use crate::identity::{Identity, IdentityError};
 use crate::reload::Reloader;
+use crate::verify::identity_error;
 
 /// An open connection to a node.
 pub type ClientStream = tokio_rustls::client::TlsStream<TcpStream>;
@@ -189,7 +190,10 @@ impl Connector {
         let dial = |source| ConnectError::Dial { address: address.to_owned(), source };
         let socket = TcpStream::connect((host, port)).await.map_err(dial)?;
         socket.set_nodelay(true).map_err(dial)?;
-        let handshake = |source| ConnectError::Handshake { address: address.to_owned(), source };
+        let handshake = |source: io::Error| match identity_error(&source) {
+            Some(source) => ConnectError::Identity { address: address.to_owned(), source },
+            None => ConnectError::Handshake { address: address.to_owned(), source },
+        };
         let tls = TlsConnector::from(self.tls.config.current());
         let mut stream = tls.connect(server, socket).await.map_err(handshake)?;
         self.check(&stream, address)?;

@@ -168,7 +168,7 @@ impl Identity {
     }
 
     /// This identity, when it belongs to the cluster.
-    pub(crate) fn in_cluster(self, cluster: &str) -> Result<Self, IdentityError> {
+    pub(crate) fn require_cluster(self, cluster: &str) -> Result<Self, IdentityError> {
         if self.cluster == cluster {
             return Ok(self);
         }
@@ -176,7 +176,7 @@ impl Identity {
     }
 
     /// This identity, when it is a node.
-    pub(crate) fn as_node(self) -> Result<Self, IdentityError> {
+    pub(crate) fn require_node(self) -> Result<Self, IdentityError> {
         if self.role == Role::Node {
             return Ok(self);
         }

@@ -22,6 +22,7 @@ use crate::error::TlsError;
 use crate::identity::{Identity, IdentityError};
 use crate::reload::Reloader;
 use crate::stream::{PeerInfo, ServerStream};
+use crate::verify::identity_error;
 
 /// Finished handshakes that wait for tonic to take them: it takes them at once, so a few are enough.
 const READY_MAX: usize = 16;
@@ -83,6 +84,12 @@ enum Refusal {
     Protocol,
 }
 
+impl Refusal {
+    fn of_handshake(error: io::Error) -> Self {
+        identity_error(&error).map_or(Self::Handshake(error), Self::Identity)
+    }
+}
+
 impl Acceptor {
     /// An acceptor with the certificates in `files`.
     ///
@@ -100,8 +107,8 @@ impl Acceptor {
             cluster: cluster.to_owned(),
             port,
             config,
-            connections: Arc::new(Semaphore::new(limits.connections)),
-            handshakes: Arc::new(Semaphore::new(limits.handshakes)),
+            connections: Arc::new(Semaphore::new(permits(limits.connections))),
+            handshakes: Arc::new(Semaphore::new(permits(limits.handshakes))),
             handshake_timeout: limits.handshake_timeout,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -203,14 +210,20 @@ impl Shared {
         socket: TcpStream,
     ) -> Result<(tokio_rustls::server::TlsStream<TcpStream>, Identity), Refusal> {
         socket.set_nodelay(true)?;
-        let stream = TlsAcceptor::from(self.config.current()).accept(socket).await?;
+        let stream =
+            TlsAcceptor::from(self.config.current()).accept(socket).await.map_err(Refusal::of_handshake)?;
         let (_, session) = stream.get_ref();
         if session.alpn_protocol() != Some(ALPN) {
             return Err(Refusal::Protocol);
         }
         let certificate = session.peer_certificates().and_then(|chain| chain.first());
         let certificate = certificate.ok_or(IdentityError::Count { found: 0 })?;
-        let identity = Identity::from_certificate(certificate)?.in_cluster(&self.cluster)?;
+        let identity = Identity::from_certificate(certificate)?.require_cluster(&self.cluster)?;
         Ok((stream, identity))
     }
+}
+
+/// None at all would never let anybody in; more than this is not a bound, and panics.
+fn permits(bound: usize) -> usize {
+    bound.clamp(1, Semaphore::MAX_PERMITS)
 }

@@ -38,7 +38,7 @@ impl CallerVerifier {
     }
 
     fn authority_for(&self, certificate: &[u8]) -> Result<&Arc<dyn ClientCertVerifier>, IdentityError> {
-        let caller = Identity::from_certificate(certificate)?.in_cluster(&self.cluster)?;
+        let caller = Identity::from_certificate(certificate)?.require_cluster(&self.cluster)?;
         match (caller.role, &self.clients) {
             (Role::Node, _) => Ok(&self.peers),
             (Role::Worker | Role::Client | Role::Admin, Some(clients)) => Ok(clients),
@@ -110,8 +110,8 @@ impl ServerCertVerifier for NodeVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         Identity::from_certificate(end_entity)
-            .and_then(|node| node.in_cluster(&self.cluster))
-            .and_then(Identity::as_node)
+            .and_then(|node| node.require_cluster(&self.cluster))
+            .and_then(Identity::require_node)
             .map_err(refused)?;
         self.authority.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
@@ -141,4 +141,14 @@ impl ServerCertVerifier for NodeVerifier {
 
 fn refused(error: IdentityError) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))
+}
+
+/// Our own reason in a handshake that failed for it; rustls would show it in a form for programmers.
+pub(crate) fn identity_error(error: &std::io::Error) -> Option<IdentityError> {
+    match error.get_ref()?.downcast_ref()? {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+            inner.downcast_ref().cloned()
+        }
+        _ => None,
+    }
 }
