@@ -86,8 +86,10 @@ fn check_spec(spec: &JobSpec) -> Result<(), String> {
     if !output.contains("://") {
         return Err(format!("output {output:?} is no URL; an example: s3://bucket/prefix"));
     }
-    match inputs.iter().position(|input| !input.url.contains("://")) {
-        Some(place) => Err(format!("the URL of input {place} is none; an example: s3://bucket/key")),
+    match inputs.iter().enumerate().find(|(_, input)| !input.url.contains("://")) {
+        Some((place, input)) => {
+            Err(format!("input {place}: {:?} is no URL; an example: s3://bucket/key", input.url))
+        }
         None => Ok(()),
     }
 }
