@@ -1,15 +1,22 @@
-//! A cable between two hosts that bypasses the WAN, so that a test can see the self-test notice it.
+//! Damage for tests: a cable between two hosts that bypasses the WAN, so that a test can see the self-test notice it,
+//! and a host that pulls its own cable.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::netlink::{self, Veth};
-use super::{Lab, in_netns};
+use super::{INTERFACE, Lab, in_netns};
 use crate::error::{Doing, LabError};
 
 const MTU: u16 = 1500;
 const QUEUE_PACKETS: u32 = 1_000;
 
 impl Lab {
+    /// Deletes a host's device, as root inside the host could. For tests only.
+    #[doc(hidden)]
+    pub fn unplug(&self, host: &str) -> Result<(), LabError> {
+        inside(self.netns_of(host)?, || netlink::delete(INTERFACE))
+    }
+
     /// Joins two hosts past the WAN, with routes both ways. For tests of the self-test only.
     #[doc(hidden)]
     pub fn breach(&self, host: &str, other: &str) -> Result<(), LabError> {
@@ -43,5 +50,5 @@ fn inside(
     f: impl FnOnce() -> std::io::Result<()> + Send + 'static,
 ) -> Result<(), LabError> {
     let panicked = |_| Err(LabError::Child("the thread that makes a breach panicked".to_string()));
-    in_netns(netns, f)?.join().unwrap_or_else(panicked)?.doing(|| "make a cable past the WAN".to_string())
+    in_netns(netns, f)?.join().unwrap_or_else(panicked)?.doing(|| "change a host's cables".to_string())
 }

@@ -11,6 +11,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType
 // linux/rtnetlink.h, linux/if_link.h
 const NLMSG_ERROR: u16 = 2;
 const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
 const REQUEST_ACK: u16 = 0x1 | 0x4;
@@ -71,6 +72,11 @@ pub(super) fn take_up(name: &str, mtu: u16, queue_packets: u32, arp: bool) -> io
     message.attribute(IFLA_MTU, &u32::from(mtu).to_ne_bytes());
     message.attribute(IFLA_TXQLEN, &queue_packets.to_ne_bytes());
     message.send()
+}
+
+/// Deletes an interface.
+pub(super) fn delete(name: &str) -> io::Result<()> {
+    Message::new(RTM_DELLINK, 0, &interface(index(name)?, 0, 0)).send()
 }
 
 /// Takes the loopback interface up.

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -139,11 +139,17 @@ impl State {
         }
     }
 
-    /// Does what was asked; false: stop. A caller that no longer waits for its answer is no error.
+    /// Does what was asked; false: stop, because somebody said so or nobody holds a handle any more. A caller that no
+    /// longer waits for its answer is no error.
     fn obey(&mut self, commands: &Receiver<Command>, mut ear: &UnixStream) -> bool {
         let mut rings = [0; 64];
         while matches!(ear.read(&mut rings), Ok(1..)) {}
-        for command in commands.try_iter() {
+        loop {
+            let command = match commands.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            };
             match command {
                 Command::SetLink { from, to, shape, done } => {
                     self.links.set_shape(from, to, shape);
@@ -168,7 +174,6 @@ impl State {
                 Command::Stop => return false,
             }
         }
-        true
     }
 }
 

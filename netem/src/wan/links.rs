@@ -189,3 +189,7 @@ fn addresses_of(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
     let [first, .., a, b, c, d, e, f, g, h] = *header;
     (first >> 4 == 4).then_some((Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h)))
 }
+
+#[cfg(test)]
+#[path = "links_tests.rs"]
+mod tests;

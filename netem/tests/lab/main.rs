@@ -46,7 +46,15 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a_removed_device_harms_nobody",
-        run: || harness::inside(User::Caller, streams::removed_device),
+        run: || harness::inside(User::Caller, || streams::removed_device(None)),
+    },
+    Case {
+        name: "a_removed_device_harms_nobody_over_veth",
+        run: || harness::inside(User::Caller, || streams::removed_device(Some(DeviceKind::Packet))),
+    },
+    Case {
+        name: "rough_links_pass_the_self_test",
+        run: || harness::inside(User::Caller, network::rough_links),
     },
     Case { name: "unknown_names_are_refused", run: || harness::inside(User::Caller, network::unknown_names) },
     Case { name: "kill_leaves_nothing", run: life::kill_leaves_nothing },

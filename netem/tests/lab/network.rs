@@ -45,6 +45,31 @@ pub(crate) fn rtt(kind: Option<DeviceKind>) {
     lab.stop();
 }
 
+/// Jitter, loss and a rate widen the self-test's tolerance; a cut link is expected to be silent.
+pub(crate) fn rough_links() {
+    let lab = lab(None);
+    let wan = lab.control();
+    let rough = LinkShape {
+        delay_ms: 20.0,
+        jitter_ms: 3.0,
+        loss: 0.1,
+        rate_mbit: Some(20.0),
+        ..LinkShape::default()
+    };
+    for (from, to) in [("aws", "gcp"), ("gcp", "aws"), ("azure", "gcp")] {
+        wan.set_link(from, to, rough.clone()).expect("a change");
+    }
+    wan.cut("aws", "azure").expect("a cut");
+    let report = selftest::run(&lab).expect("a self-test");
+    assert!(report.passed(), "{:?}", report.problems());
+    let silent = report.pairs.iter().filter(|pair| pair.measured_ms.is_none());
+    assert_eq!(
+        silent.map(|pair| (pair.from.as_str(), pair.to.as_str())).collect::<Vec<_>>(),
+        [("aws", "azure"), ("azure", "aws")]
+    );
+    lab.stop();
+}
+
 /// SIM-1: a host has its loopback and the WAN, and no route but into the WAN; without the WAN, clouds are apart.
 pub(crate) fn no_direct_route() {
     let lab = lab(None);

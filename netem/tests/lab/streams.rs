@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
@@ -103,12 +102,9 @@ pub(crate) fn bulk(kind: Option<DeviceKind>) {
 }
 
 /// A host that removes its device is cut off; the others go on, and the WAN does not spin.
-pub(crate) fn removed_device() {
-    let lab = lab(Some(DeviceKind::Tun));
-    let mut command = Command::new("ip");
-    command.args(["link", "delete", "wan0"]);
-    lab.place("aws-12", &mut command).expect("a host");
-    assert!(command.status().expect("`ip` of iproute2").success());
+pub(crate) fn removed_device(kind: Option<DeviceKind>) {
+    let lab = lab(kind);
+    lab.unplug("aws-12").expect("a device to delete");
     assert!(passes(&lab, "aws-11", "gcp-11"));
     let cpu = || lab.control().cpu_time().expect("a WAN");
     let before = cpu();

@@ -1,0 +1,147 @@
+//! The tables of links against a plain model of cuts, and conservation of packets.
+
+use std::collections::BTreeSet;
+
+use farquorum_config::{Ipv4Net, Link, LinkShape};
+use proptest::prelude::*;
+
+use super::*;
+use crate::lab::HostSpec;
+
+/// Two hosts in each of three clouds; host `h` is in cloud `h / 2`.
+fn links(loss: f64) -> Links {
+    let clouds = ["a", "b", "c"];
+    let shape = LinkShape {
+        delay_ms: 10.0,
+        loss,
+        rate_mbit: Some(1.0),
+        queue_bytes: Some(3_000),
+        ..LinkShape::default()
+    };
+    let pairs = clouds
+        .iter()
+        .flat_map(|from| clouds.iter().map(move |to| (from, to)))
+        .filter(|(from, to)| from != to);
+    let link = |(from, to): (&&str, &&str)| Link {
+        from: from.to_string(),
+        to: to.to_string(),
+        shape: shape.clone(),
+    };
+    let host = |number: u8| HostSpec {
+        name: format!("host{number}"),
+        cloud: clouds[usize::from(number / 2)].to_string(),
+        address: address(number.into()),
+    };
+    let network = |number: u8| Ipv4Net { base: Ipv4Addr::new(10, number, 0, 0), len: 24 };
+    Links::of(&LabSpec {
+        hosts: (0..6).map(host).collect(),
+        clouds: (0..3).map(|number| (clouds[usize::from(number)].to_string(), network(number))).collect(),
+        links: pairs.map(link).collect(),
+        local: LinkShape::default(),
+        mtu: 1500,
+        seed: 3,
+    })
+}
+
+fn address(host: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, u8::try_from(host / 2).unwrap(), 0, u8::try_from(host % 2 + 11).unwrap())
+}
+
+fn packet(source: Ipv4Addr, destination: Ipv4Addr) -> Vec<u8> {
+    let mut packet = vec![0; 40];
+    packet[0] = 0x45;
+    packet[12..16].copy_from_slice(&source.octets());
+    packet[16..20].copy_from_slice(&destination.octets());
+    packet
+}
+
+fn sites() -> impl Strategy<Value = Site> {
+    prop_oneof![(0_usize..3).prop_map(Site::Cloud), (0_usize..6).prop_map(Site::Host)]
+}
+
+fn hosts(site: Site) -> Vec<usize> {
+    match site {
+        Site::Host(host) => vec![host],
+        Site::Cloud(cloud) => vec![cloud * 2, cloud * 2 + 1],
+    }
+}
+
+proptest! {
+    /// A pair of hosts is cut when their clouds are, or when they are by themselves, and never otherwise.
+    #[test]
+    fn cuts_agree_with_a_plain_model(steps in prop::collection::vec((sites(), sites(), any::<bool>()), 0..20)) {
+        let mut links = links(0.0);
+        let (mut clouds, mut pairs) = (BTreeSet::new(), BTreeSet::new());
+        for (from, to, cut) in steps {
+            links.set_cut(from, to, cut);
+            let both = hosts(from).into_iter().flat_map(|a| hosts(to).into_iter().map(move |b| (a, b)));
+            match (from, to, cut) {
+                (Site::Cloud(a), Site::Cloud(b), true) => drop(clouds.insert((a, b))),
+                (_, _, true) => pairs.extend(both.filter(|(a, b)| a != b)),
+                (_, _, false) => {
+                    let healed: BTreeSet<_> = both.collect();
+                    pairs.retain(|pair| !healed.contains(pair));
+                    if let (Site::Cloud(a), Site::Cloud(b)) = (from, to) {
+                        clouds.remove(&(a, b));
+                    }
+                }
+            }
+        }
+        for a in 0..6 {
+            for b in (0..6).filter(|b| *b != a) {
+                let path = links.path(a, &packet(address(a), address(b))).unwrap();
+                let cut = clouds.contains(&(a / 2, b / 2)) || pairs.contains(&(a, b));
+                prop_assert_eq!(links.offer(path, 0, 40).is_none(), cut, "{} -> {}", a, b);
+            }
+        }
+    }
+
+    /// Offered is delivered plus every kind of drop.
+    #[test]
+    fn packets_are_conserved(train in prop::collection::vec((0_usize..6, 0_usize..6, 0_u64..2_000_000), 0..300)) {
+        let mut links = links(0.3);
+        links.set_cut(Site::Host(0), Site::Cloud(2), true);
+        let (mut now_ns, mut accepted, mut offered) = (0, 0, 0);
+        for (from, to, gap_ns) in train {
+            now_ns += gap_ns;
+            let path = links.path(from, &packet(address(from), address(to))).unwrap();
+            offered += 1;
+            accepted += u64::from(links.offer(path, now_ns, 1_000).is_some());
+        }
+        let counters: Vec<_> = links.report().into_iter().map(|link| link.counters).collect();
+        let dropped: u64 = counters.iter().map(|one| one.lost + one.queue_full + one.cut).sum();
+        prop_assert_eq!(counters.iter().map(|one| one.offered).sum::<u64>(), offered);
+        prop_assert_eq!(accepted + dropped, offered);
+    }
+}
+
+#[test]
+fn packets_that_nobody_can_own_have_no_way() {
+    let links = links(0.0);
+    let stranger = Ipv4Addr::new(192, 0, 2, 1);
+    assert!(links.path(0, &packet(address(0), address(5))).is_some());
+    assert_eq!(links.path(0, &packet(address(0), stranger)), None, "unknown destination");
+    assert_eq!(links.path(0, &packet(address(1), address(5))), None, "somebody else's source");
+    assert_eq!(links.path(0, &[0x60; 40]), None, "IPv6");
+    assert_eq!(links.path(0, &packet(address(0), address(5))[..19]), None, "half a header");
+    assert_eq!(links.path(0, &[]), None, "nothing");
+    assert_eq!(links.path(99, &packet(address(0), address(5))), None, "unknown host");
+}
+
+#[test]
+fn isolation_of_a_cloud_leaves_its_inside_alone_and_rejoining_undoes_it() {
+    let mut links = links(0.0);
+    let open = |links: &mut Links, a: usize, b: usize| {
+        let path = links.path(a, &packet(address(a), address(b))).unwrap();
+        links.offer(path, 0, 40).is_some()
+    };
+    links.set_isolated(Site::Cloud(0), true);
+    let seen = [(0, 1), (0, 2), (4, 1), (2, 4)].map(|(a, b)| open(&mut links, a, b));
+    assert_eq!(seen, [true, false, false, true]);
+    links.set_isolated(Site::Cloud(0), false);
+    assert!(open(&mut links, 0, 2) && open(&mut links, 4, 1));
+    links.set_isolated(Site::Host(0), true);
+    assert!(!open(&mut links, 0, 1) && open(&mut links, 1, 2));
+    links.set_isolated(Site::Cloud(0), false);
+    assert!(open(&mut links, 0, 1), "rejoining a cloud heals its hosts");
+}
