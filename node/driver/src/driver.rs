@@ -9,7 +9,7 @@ use crate::check::BadMessage;
 use crate::disk::{Disk, Pending};
 use crate::doubt::Doubt;
 use crate::io::{Apply, Compact, Input, Outputs, StateChange};
-use crate::log::{Compaction, LogError, LogPosition, SnapshotMeta, StoredSnapshot, Write};
+use crate::log::{BOOTSTRAP, Compaction, LogError, LogPosition, SnapshotMeta, StoredSnapshot, Write};
 use crate::proposals::{Proposal, Proposals};
 use crate::reads::Reads;
 use crate::settings::{DriverError, Settings};
@@ -160,18 +160,22 @@ impl Driver {
     fn persisted(&mut self, number: u64) {
         let mut ready = 0;
         let mut messages = Vec::new();
+        let mut restore = None;
         while let Some(done) = self.disk.finish(number) {
             ready = ready.max(done.ready);
             messages.extend(done.messages);
             if let Some((meta, truncate)) = done.snapshot {
                 self.raw.mut_store().compacted(meta, truncate);
             }
-            if let Some(snapshot) = done.restore {
-                self.out.apply.push(Apply::Restore(snapshot));
-            }
+            restore = done.restore.or(restore);
         }
         self.raw.on_persist_ready(ready);
         self.out.messages.append(&mut messages);
+        match restore {
+            Some(snapshot) if snapshot.meta.position == BOOTSTRAP => self.applied(BOOTSTRAP.index),
+            Some(snapshot) => self.out.apply.push(Apply::Restore(snapshot)),
+            None => {}
+        }
     }
 
     fn applied(&mut self, index: u64) {

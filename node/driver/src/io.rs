@@ -106,7 +106,8 @@ pub struct Outputs {
     pub replies: Vec<Reply>,
     /// Read these from the store, beside the loop.
     pub fetches: Vec<Fetch>,
-    /// A follower needs a snapshot and there is none: make one and send [`Input::Compact`].
+    /// A follower needs a snapshot and there is none that it could use (it joined later): make one of the state as it
+    /// is now and send [`Input::Compact`].
     pub want_snapshot: bool,
     /// Role, term or leader changed.
     pub state: Option<StateChange>,

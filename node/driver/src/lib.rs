@@ -7,8 +7,8 @@
 //! # The caller's contract
 //!
 //! Start: open the store, restore the state machine (from [`LogStore::snapshot`] when it is behind the truncated
-//! position), set [`Settings::applied`] to its index, then [`Driver::new`]. Poll once at once: a new cluster has
-//! its members to write.
+//! position; the one at [`BOOTSTRAP`] has no data and means the empty state), set [`Settings::applied`] to its index,
+//! then [`Driver::new`]. Poll at once: a new cluster has its members to write. The first entry is at index 2.
 //!
 //! The loop, for ever:
 //!
@@ -70,7 +70,9 @@ pub use codec::{CodecError, conf_change_of, decode, encode};
 pub use driver::Driver;
 pub use id::{IdSource, ProposalId, RequestId};
 pub use io::{Apply, Compact, Fetch, Input, Outputs, Refusal, Reply, StateChange};
-pub use log::{Compaction, Initial, LogError, LogPosition, LogStore, SnapshotMeta, StoredSnapshot, Write};
+pub use log::{
+    BOOTSTRAP, Compaction, Initial, LogError, LogPosition, LogStore, SnapshotMeta, StoredSnapshot, Write,
+};
 pub use memory::MemoryLog;
 pub use raft::eraftpb;
 pub use settings::{DriverError, Settings};

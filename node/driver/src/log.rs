@@ -41,6 +41,11 @@ pub struct LogPosition {
     pub term: u64,
 }
 
+/// Where the log of every cluster starts: the bootstrap is a snapshot here, with the first members and no data, which
+/// stands for the empty state. So a node that joins later needs a snapshot first and gets the members with it: they
+/// are in no entry. The first entry has the next index.
+pub const BOOTSTRAP: LogPosition = LogPosition { index: 1, term: 1 };
+
 /// What a store held when it was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Initial {
@@ -80,7 +85,7 @@ pub struct SnapshotMeta {
 pub struct StoredSnapshot {
     /// Position and members.
     pub meta: SnapshotMeta,
-    /// The state, opaque here.
+    /// The state, opaque here; empty at [`BOOTSTRAP`], where it stands for the empty state.
     pub data: Bytes,
 }
 
@@ -122,7 +127,7 @@ pub struct Write {
     pub entries: Vec<Entry>,
     /// Own state as a snapshot, and truncation.
     pub compaction: Option<Compaction>,
-    /// New members (bootstrap, or a change that was applied); takes the place of the stored ones.
+    /// New members (a change that was applied); takes the place of the stored ones.
     pub conf_state: Option<ConfState>,
     /// New term, vote, commit.
     pub hard_state: Option<HardState>,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use raft::eraftpb::HardState;
+use bytes::Bytes;
+use raft::eraftpb::{ConfState, HardState};
 use raft::{Config, RawNode, ReadOnlyOption};
 
 use crate::check::members;
@@ -11,7 +12,7 @@ use crate::doubt::Doubt;
 use crate::driver::Driver;
 use crate::id::IdSource;
 use crate::io::{Outputs, StateChange};
-use crate::log::{Initial, LogStore, Write};
+use crate::log::{BOOTSTRAP, Initial, LogStore, SnapshotMeta, StoredSnapshot, Write};
 use crate::proposals::Proposals;
 use crate::reads::Reads;
 use crate::settings::{DriverError, Settings};
@@ -20,21 +21,26 @@ use crate::view::View;
 impl Driver {
     /// A driver over what `store` holds. Reads the store; afterwards only entries that were committed but not applied
     /// when the process started are read through it.
-    pub fn new(settings: Settings, store: Arc<dyn LogStore>) -> Result<Self, DriverError> {
+    pub fn new(mut settings: Settings, store: Arc<dyn LogStore>) -> Result<Self, DriverError> {
         let node = node_id(&settings)?;
         let mut initial = store.initial()?;
-        let bootstrap = if initial.is_empty() { settings.bootstrap.clone() } else { None };
-        if let Some(conf) = &bootstrap {
-            members(conf).map_err(|what| DriverError::Inconsistent { what: format!("bootstrap {what}") })?;
-            initial.conf_state = conf.clone();
+        let bootstrap = match settings.bootstrap.clone() {
+            Some(members) if initial.is_empty() => Some(bootstrap(members)?),
+            _ => None,
+        };
+        if let Some(write) = &bootstrap {
+            initial = after(write);
+        }
+        if initial.truncated == BOOTSTRAP {
+            // There is nothing to apply at the bootstrap's position.
+            settings.applied = settings.applied.max(BOOTSTRAP.index);
         }
         initial.hard_state = hard_state(&initial, settings.applied)?;
         let mut disk = Disk::new(Promise::from(&initial.hard_state));
         let mut out = Outputs::default();
-        if let Some(conf_state) = bootstrap {
+        if let Some(write) = bootstrap {
             let number = disk.next_number();
-            out.write =
-                Some(Write { number, conf_state: Some(conf_state), must_sync: true, ..Write::default() });
+            out.write = Some(Write { number, ..write });
             disk.begin(Pending { write: number, ..Pending::default() });
         }
         let doubt = initial.in_doubt.then(|| Doubt::new(settings.election_ticks_max));
@@ -54,6 +60,31 @@ impl Driver {
             state: StateChange::default(),
             out,
         })
+    }
+}
+
+/// A new cluster: an empty snapshot with its members, the same on all of them.
+fn bootstrap(conf_state: ConfState) -> Result<Write, DriverError> {
+    members(&conf_state).map_err(|what| DriverError::Inconsistent { what: format!("bootstrap {what}") })?;
+    let meta = SnapshotMeta { position: BOOTSTRAP, conf_state };
+    Ok(Write {
+        install: Some(StoredSnapshot { meta, data: Bytes::new() }),
+        hard_state: Some(HardState { term: BOOTSTRAP.term, vote: 0, commit: BOOTSTRAP.index }),
+        must_sync: true,
+        ..Write::default()
+    })
+}
+
+/// What an empty store holds after the bootstrap's write.
+fn after(write: &Write) -> Initial {
+    let meta = write.install.as_ref().map(|snapshot| snapshot.meta.clone());
+    Initial {
+        hard_state: write.hard_state.clone().unwrap_or_default(),
+        conf_state: meta.as_ref().map(|meta| meta.conf_state.clone()).unwrap_or_default(),
+        truncated: BOOTSTRAP,
+        last_index: BOOTSTRAP.index,
+        snapshot: meta,
+        in_doubt: false,
     }
 }
 

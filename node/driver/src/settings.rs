@@ -42,7 +42,8 @@ pub struct Settings {
     /// Index up to which the state machine holds everything. The outside restores the stored snapshot first when
     /// the state machine is behind the truncated position.
     pub applied: u64,
-    /// Members of a new cluster, the same on all of them. Used only when the store is empty; none: wait for a leader.
+    /// Members of a new cluster, the same on all of them. Used only when the store is empty; none: a node that joins
+    /// waits for a leader's snapshot.
     pub bootstrap: Option<ConfState>,
     /// Where raft-rs logs to; discarded by default.
     pub logger: slog::Logger,

@@ -218,10 +218,11 @@ impl Storage for View {
     }
 
     /// The newest durable snapshot, without its bytes: they travel on a connection of their own, read beside the loop.
-    fn snapshot(&self, request_index: u64, _to: u64) -> raft::Result<Snapshot> {
+    /// One from before `to` was a member would be ignored there, so a newer one is asked for.
+    fn snapshot(&self, request_index: u64, to: u64) -> raft::Result<Snapshot> {
         let least = request_index.max(self.terms.truncated().index).max(1);
         match &self.snapshot {
-            Some(meta) if meta.position.index >= least => {
+            Some(meta) if meta.position.index >= least && is_member(&meta.conf_state, to) => {
                 Ok(Snapshot { data: Vec::new(), metadata: Some(to_metadata(meta)) })
             }
             _ => {
@@ -230,6 +231,10 @@ impl Storage for View {
             }
         }
     }
+}
+
+fn is_member(conf: &ConfState, id: u64) -> bool {
+    [&conf.voters, &conf.learners, &conf.voters_outgoing].into_iter().any(|ids| ids.contains(&id))
 }
 
 /// Encoded size of an entry in bytes.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farquorum_driver::eraftpb::Entry;
-use farquorum_driver::{RequestId, Role, StateChange};
+use farquorum_driver::{BOOTSTRAP, RequestId, Role, StateChange};
 
 use crate::machine::fold;
 use crate::node::Node;
@@ -36,7 +36,7 @@ impl Checks {
     /// `node` applied these. The first to apply an entry shows that it was committed: a majority must hold it durably.
     pub(crate) fn applied(&mut self, node: u64, entries: &[Entry], nodes: &[Node]) {
         for entry in entries {
-            let at = usize::try_from(entry.index - 1).unwrap();
+            let at = usize::try_from(entry.index - BOOTSTRAP.index - 1).unwrap();
             if at == self.history.len() {
                 let before = self.history.last().map_or(0, |(chain, _)| *chain);
                 self.history.push((fold(before, entry), RequestId::of_entry(entry)));
@@ -86,14 +86,15 @@ impl Checks {
         self.acknowledged.contains_key(&id)
     }
 
-    pub(crate) fn history_len(&self) -> u64 {
-        u64::try_from(self.history.len()).unwrap()
+    /// Last index that anybody applied.
+    pub(crate) fn last_index(&self) -> u64 {
+        BOOTSTRAP.index + u64::try_from(self.history.len()).unwrap()
     }
 
     /// Nothing acknowledged is lost, nothing refused happened, nothing happened twice, all nodes hold the same.
     pub(crate) fn end(&self, nodes: &[Node]) {
         let mut places = BTreeMap::new();
-        for ((_, id), index) in self.history.iter().zip(1..) {
+        for ((_, id), index) in self.history.iter().zip(BOOTSTRAP.index + 1..) {
             if let Some(id) = id {
                 assert!(places.insert(*id, index).is_none(), "{id:?} is in the log twice");
                 assert!(!self.refused.contains(id), "{id:?} was refused and is in the log");
@@ -102,7 +103,7 @@ impl Checks {
         for (id, index) in &self.acknowledged {
             assert_eq!(places.get(id), Some(index), "{id:?} was acknowledged and is lost");
         }
-        let (chain, last) = (self.history.last().map_or(0, |(chain, _)| *chain), self.history_len());
+        let (chain, last) = (self.history.last().map_or(0, |(chain, _)| *chain), self.last_index());
         for node in nodes {
             assert_eq!((node.machine.index, node.machine.chain), (last, chain), "node {} differs", node.id);
             assert_eq!(node.machine.keys, nodes[0].machine.keys, "node {} differs", node.id);

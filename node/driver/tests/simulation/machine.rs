@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use farquorum_driver::BOOTSTRAP;
 use farquorum_driver::eraftpb::Entry;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     pub(crate) index: u64,
     pub(crate) chain: u64,
@@ -15,6 +16,12 @@ pub(crate) struct Machine {
 /// What a client writes: a value under a key.
 pub(crate) fn command(key: u64, value: u64) -> Bytes {
     [key.to_be_bytes(), value.to_be_bytes()].concat().into()
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { index: BOOTSTRAP.index, chain: 0, keys: BTreeMap::new() }
+    }
 }
 
 impl Machine {
@@ -34,6 +41,9 @@ impl Machine {
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::default();
+        }
         let numbers = numbers(bytes);
         let keys = numbers[2..].chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
         Self { index: numbers[0], chain: numbers[1], keys }

@@ -144,7 +144,7 @@ impl World {
 
     /// All nodes are up, out of doubt, and have applied a write that was made after the storm.
     fn is_calm(&mut self) -> bool {
-        let last = self.checks.history_len();
+        let last = self.checks.last_index();
         let same = |node: &Node| {
             let settled = node.driver.as_ref().is_some_and(|driver| !driver.status().in_doubt);
             settled && node.machine.index == last
