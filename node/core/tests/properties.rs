@@ -1,5 +1,13 @@
 //! Properties over random commands: the state against a simple model, and what must hold of any sequence.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests: a failure here is a failed test"
+)]
+
 mod model;
 #[path = "model/step.rs"]
 mod step;

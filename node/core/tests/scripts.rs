@@ -2,6 +2,14 @@
 //! `----`, and what they print; the state lives from the first case of a file to the last. The words are explained in
 //! `script/parse.rs`. `FARQUORUM_UPDATE=1 cargo test -p farquorum-core --test scripts` writes the output anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "helpers of tests: a failure here is a failed test"
+)]
+
 mod script;
 
 use std::fs;

@@ -87,13 +87,13 @@ fn name(number: u8) -> WorkerId {
 /// Mostly the holder.
 fn worker(state: &State, task: TaskId, choice: u8) -> WorkerId {
     let holder = state.task(task).and_then(|task| task.worker.clone());
-    holder.filter(|_| choice % 8 > 0).unwrap_or_else(|| name(choice))
+    holder.filter(|_| !choice.is_multiple_of(8)).unwrap_or_else(|| name(choice))
 }
 
 /// Mostly the current attempt.
 fn attempt(state: &State, task: TaskId, choice: u8) -> AttemptRef {
     let current = state.task(task).map_or(0, |task| task.attempt.0);
-    AttemptRef { task, attempt: Attempt(current.saturating_sub(u64::from(choice % 8 == 0))) }
+    AttemptRef { task, attempt: Attempt(current.saturating_sub(u64::from(choice.is_multiple_of(8)))) }
 }
 
 fn task_spec(a: u8, b: u8) -> TaskSpec {
@@ -102,7 +102,7 @@ fn task_spec(a: u8, b: u8) -> TaskSpec {
         payload: vec![a % 2],
         priority: i32::from(b % 3) - 1,
         retries: u32::from(a % 3),
-        idempotency_key: if a % 4 == 0 { format!("k{}", b % 4) } else { String::new() },
+        idempotency_key: if a.is_multiple_of(4) { format!("k{}", b % 4) } else { String::new() },
         ..TaskSpec::default()
     }
 }
@@ -120,7 +120,7 @@ fn job_spec(a: u8, b: u8) -> JobSpec {
 
 /// Mostly a report that fits the task.
 fn result(state: &State, task: TaskId, choice: u8) -> Vec<u8> {
-    let Some(task) = state.task(task).filter(|task| task.job.is_some() && choice % 8 > 0) else {
+    let Some(task) = state.task(task).filter(|task| task.job.is_some() && !choice.is_multiple_of(8)) else {
         return vec![choice];
     };
     let own = minicbor::decode::<work::Reduce>(&task.spec.payload).map_or(0, |reduce| reduce.partition);
