@@ -11,6 +11,7 @@ pub mod lab;
 pub mod model;
 pub mod ping;
 pub mod selftest;
+mod stamp;
 pub mod wan;
 
 pub use error::LabError;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::socket::{MsgFlags, SockaddrIn, recv, sendto};
+use nix::sys::socket::{MsgFlags, SockaddrIn, sendto};
 
 use crate::clock;
+use crate::stamp;
 
 const ECHO_REQUEST: u8 = 8;
 const ECHO_REPLY: u8 = 0;
@@ -48,9 +49,9 @@ pub fn ping(
     let target = SockaddrIn::new(a, b, c, d, 0);
     let mut results = Vec::with_capacity(usize::from(options.count));
     for sequence in 1..=options.count {
-        let start_ns = clock::now_ns();
+        let (start_ns, sent_ns) = (clock::now_ns(), clock::wall_ns());
         sendto(socket.as_raw_fd(), &request(sequence), &target, MsgFlags::empty())?;
-        let rtt = await_reply(&socket, sequence, start_ns, options.timeout)?;
+        let rtt = await_reply(&socket, sequence, sent_ns, options.timeout)?;
         each(sequence, rtt);
         results.push(rtt);
         let spent = Duration::from_nanos(clock::now_ns() - start_ns);
@@ -71,7 +72,9 @@ fn echo_socket() -> io::Result<OwnedFd> {
         )
     })?;
     // SAFETY: the descriptor is new and nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    stamp::enable(&socket)?;
+    Ok(socket)
 }
 
 /// An echo request; the kernel fills in identifier and checksum.
@@ -85,9 +88,10 @@ fn request(sequence: u16) -> Vec<u8> {
 fn await_reply(
     socket: &OwnedFd,
     sequence: u16,
-    start_ns: u64,
+    sent_ns: u64,
     limit: Duration,
 ) -> io::Result<Option<Duration>> {
+    let start_ns = clock::now_ns();
     let mut buffer = [0; 1024];
     loop {
         let spent = Duration::from_nanos(clock::now_ns() - start_ns);
@@ -99,14 +103,13 @@ fn await_reply(
             Err(Errno::EINTR) => continue,
             Err(error) => return Err(error.into()),
         }
-        let length = match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-            Ok(length) => length,
-            Err(Errno::EAGAIN) => continue,
-            Err(error) => return Err(error.into()),
+        let arrival = match stamp::receive(socket, &mut buffer) {
+            Ok(arrival) => arrival,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(error),
         };
-        let rtt = Duration::from_nanos(clock::now_ns() - start_ns);
-        if buffer.get(..length).is_some_and(|reply| answers(reply, sequence)) {
-            return Ok(Some(rtt));
+        if buffer.get(..arrival.length).is_some_and(|reply| answers(reply, sequence)) {
+            return Ok(Some(Duration::from_nanos(arrival.at_ns.saturating_sub(sent_ns))));
         }
     }
 }

@@ -7,7 +7,7 @@
 //! refuse to run as root run. All of this happens before any thread exists, because a fork keeps one thread only.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use nix::mount::{MsFlags, mount};
@@ -64,7 +64,7 @@ pub(super) fn fork_inside(privilege: &Privilege) -> Result<Entered, LabError> {
                 Ok(()) => Ok(Entered::Supervisor),
                 Err(error) => {
                     // The parent hears of it or is gone: either way this process has nothing left to do.
-                    let _ = writeln!(reporter, "error {error}");
+                    let _ = tell(&mut reporter, &format!("error {error}\n"));
                     exit_now(1)
                 }
             }
@@ -99,14 +99,19 @@ fn helper(privilege: &Privilege, reporter: &mut UnixStream) -> Result<(), LabErr
     // SAFETY: as in `fork_inside`.
     match unsafe { fork() }.doing(|| "fork into the PID namespace".to_string())? {
         ForkResult::Parent { child } => {
-            let told = writeln!(reporter, "pid {child}");
+            let told = tell(reporter, &format!("pid {child}\n"));
             exit_now(i32::from(told.is_err()))
         }
         ForkResult::Child => {
             settle()?;
-            writeln!(reporter, "ready").doing(|| "report to the parent".to_string())
+            tell(reporter, "ready\n").doing(|| "report to the parent".to_string())
         }
     }
+}
+
+/// Reports a line in one write: helper and supervisor write at the same time, and their lines must not mix.
+fn tell(reporter: &mut UnixStream, line: &str) -> io::Result<()> {
+    reporter.write_all(line.as_bytes())
 }
 
 /// Maps the caller's own user and group into a new user namespace, where the process has every capability.

@@ -2,20 +2,25 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use nix::sys::socket::{MsgFlags, sendto};
+
 use crate::clock;
 use crate::error::{Doing, LabError};
 use crate::lab::in_netns;
+use crate::stamp::{self, Arrival};
 
-/// Bytes of a probe: its send time, and room for the time that the responder had it. As IP packet: 28 more.
-const PROBE_BYTES: usize = 16;
-/// Size of a probe on the link.
-pub(super) const PACKET_BYTES: f64 = 44.0;
+/// A probe: its send time.
+const ASK_BYTES: usize = 8;
+/// An answer: the probe, when the responder had it, and when it answered.
+const ANSWER_BYTES: usize = 24;
+/// Size of a probe and of an answer on the link, with IP and UDP headers.
+pub(super) const PACKET_BYTES: [f64; 2] = [36.0, 52.0];
 /// Time between two probes of a pair.
 const SPACING: Duration = Duration::from_millis(10);
 /// Pairs start one after another by this, so that their packets do not come due together.
@@ -47,13 +52,16 @@ impl Echo {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = thread::spawn(move || {
-            let mut probe = [0; PROBE_BYTES];
+            let mut probe = [0; ASK_BYTES];
             while !stopped.load(Ordering::Relaxed) {
-                let Ok((PROBE_BYTES, asker)) = socket.recv_from(&mut probe) else { continue };
-                let (sent, _) = probe.split_at(PROBE_BYTES / 2);
-                let answer = [sent, &clock::now_ns().to_be_bytes()].concat();
+                let Ok(Arrival { length: ASK_BYTES, from: Some(asker), at_ns }) =
+                    stamp::receive(&socket, &mut probe)
+                else {
+                    continue;
+                };
+                let answer = [probe, at_ns.to_be_bytes(), clock::wall_ns().to_be_bytes()].concat();
                 // A lost answer is a lost probe, which the asker counts.
-                let _ = socket.send_to(&answer, asker);
+                let _ = sendto(socket.as_raw_fd(), &answer, &asker, MsgFlags::empty());
             }
         });
         Ok(Echo { address, stop, thread: Some(thread) })
@@ -81,10 +89,8 @@ pub(super) fn exchange(
     thread::sleep(TURN * u32::try_from(turn).unwrap_or(0));
     let mut samples = Vec::with_capacity(probes);
     for left in (0..probes).rev() {
-        let mut packet = clock::now_ns().to_be_bytes().to_vec();
-        packet.resize(PROBE_BYTES, 0);
         // A refused send is a probe without an answer; the verdict says so with names.
-        let _ = socket.send(&packet);
+        let _ = socket.send(&clock::wall_ns().to_be_bytes());
         let patience = if left > 0 { SPACING } else { PATIENCE };
         collect(&socket, patience, probes, &mut samples)?;
     }
@@ -99,13 +105,13 @@ fn collect(
     samples: &mut Vec<Sample>,
 ) -> Result<(), LabError> {
     let start_ns = clock::now_ns();
-    let mut answer = [0; PROBE_BYTES];
+    let mut answer = [0; ANSWER_BYTES];
     while samples.len() < probes {
         let spent = Duration::from_nanos(clock::now_ns() - start_ns);
         let Some(left) = patience.checked_sub(spent).filter(|left| !left.is_zero()) else { break };
         socket.set_read_timeout(Some(left)).doing(|| "set the timeout of a probe".to_string())?;
-        match socket.recv(&mut answer) {
-            Ok(PROBE_BYTES) => samples.extend(read_answer(&answer, clock::now_ns())),
+        match stamp::receive(socket, &mut answer) {
+            Ok(Arrival { length: ANSWER_BYTES, at_ns, .. }) => samples.extend(read_answer(&answer, at_ns)),
             Ok(_) => {}
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
             // Nobody listens there any more, or there is no route: no answer either way.
@@ -115,14 +121,20 @@ fn collect(
     Ok(())
 }
 
-fn read_answer(answer: &[u8; PROBE_BYTES], now_ns: u64) -> Option<Sample> {
-    let (sent, had) = answer.split_first_chunk::<8>()?;
-    let (sent_ns, had_ns) = (u64::from_be_bytes(*sent), u64::from_be_bytes(had.try_into().ok()?));
-    Some(Sample { rtt_ns: now_ns.checked_sub(sent_ns)?, one_way_ns: had_ns.checked_sub(sent_ns)? })
+/// The round trip is without the time that the responder took, as in the product's own measurement.
+fn read_answer(answer: &[u8; ANSWER_BYTES], back_ns: u64) -> Option<Sample> {
+    let (times, _) = answer.as_chunks::<8>();
+    let [sent_ns, had_ns, answered_ns] = *times else { return None };
+    let [sent_ns, had_ns, answered_ns] = [sent_ns, had_ns, answered_ns].map(u64::from_be_bytes);
+    let one_way_ns = had_ns.checked_sub(sent_ns)?;
+    Some(Sample { rtt_ns: one_way_ns + back_ns.checked_sub(answered_ns)?, one_way_ns })
 }
 
 fn socket_in(netns: BorrowedFd<'_>, address: Ipv4Addr) -> Result<UdpSocket, LabError> {
     let making = in_netns(netns, move || UdpSocket::bind((address, 0)))?;
     let panicked = |_| Err(LabError::Child("a thread that makes a socket panicked".to_string()));
-    making.join().unwrap_or_else(panicked)?.doing(|| format!("bind a UDP socket of {address}"))
+    let socket =
+        making.join().unwrap_or_else(panicked)?.doing(|| format!("bind a UDP socket of {address}"))?;
+    stamp::enable(&socket).doing(|| "ask for times of arrival".to_string())?;
+    Ok(socket)
 }

@@ -57,9 +57,10 @@ struct Bound {
 
 impl Bound {
     fn of(links: &[&LinkReport], samples: usize) -> Bound {
-        let serialise_ms =
-            |link: &&LinkReport| link.shape.rate_mbit.map_or(0.0, |mbit| PACKET_BYTES * 8e-3 / mbit);
-        let configured_ms = links.iter().map(|link| link.shape.delay_ms + serialise_ms(link)).sum::<f64>();
+        let time_ms = |(link, bytes): (&&LinkReport, f64)| {
+            link.shape.delay_ms + link.shape.rate_mbit.map_or(0.0, |mbit| bytes * 8e-3 / mbit)
+        };
+        let configured_ms = links.iter().zip(PACKET_BYTES).map(time_ms).sum::<f64>();
         let jitter_ms = links.iter().map(|link| link.shape.jitter_ms.powi(2)).sum::<f64>().sqrt();
         let samples = u32::try_from(samples.max(1)).map_or(f64::MAX, f64::from);
         // The standard error of a median is 1.25 times that of a mean.
@@ -169,8 +170,8 @@ mod tests {
     #[test]
     fn the_rate_and_the_floor_are_accounted_for() {
         let slow = link(LinkShape { delay_ms: 10.0, rate_mbit: Some(0.1), ..LinkShape::default() });
-        // 44 bytes at 100 kbit/s take 3.52 ms each way; 0.5 ms are the emulator's own.
-        let sample = Sample { rtt_ns: 27_540_000, one_way_ns: 13_770_000 };
+        // 36 bytes at 100 kbit/s take 2.88 ms, 52 take 4.16 ms; 0.5 ms are the emulator's own.
+        let sample = Sample { rtt_ns: 27_540_000, one_way_ns: 13_130_000 };
         let floor = Sample { rtt_ns: 500_000, one_way_ns: 250_000 };
         let result = judge(&Expected { there: &slow, back: &slow }, &[sample; 5], 5, floor);
         assert_eq!(result.problem, None);

@@ -4,7 +4,8 @@
 //! Each pair sends a few probes; when the median is off, it sends more, since one busy moment of the machine is no
 //! wrong link. The emulator's own time (two hosts of one cloud, less the configured delay) is measured first and
 //! subtracted. Each direction is judged by itself too, since both hosts read the same clock: a round trip alone
-//! could not tell the two directions apart.
+//! could not tell the two directions apart. Times of arrival are the kernel's, so that a probing thread that waits for
+//! its turn on a busy machine is no slow link.
 
 mod echo;
 mod judge;
