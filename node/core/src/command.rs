@@ -62,7 +62,7 @@ pub enum Command {
         #[n(1)]
         lease_ms: u64,
     },
-    /// The worker began the attempt.
+    /// The worker began the attempt. Saying it again changes nothing and is no error.
     #[n(2)]
     Start {
         /// Who says so.
@@ -72,7 +72,7 @@ pub enum Command {
         #[n(1)]
         attempt: AttemptRef,
     },
-    /// The attempt is done.
+    /// The attempt is done. The result of a job's task must be a `job::work::Report` that fits the task.
     #[n(3)]
     Complete {
         /// Who says so.
@@ -101,7 +101,7 @@ pub enum Command {
         #[n(3)]
         retryable: bool,
     },
-    /// Takes a task back.
+    /// Takes a task back. Refused for a task of a job: the job is cancelled as a whole.
     #[n(5)]
     Cancel {
         /// Which task.

@@ -28,13 +28,13 @@ pub enum Rejection {
         action: &'static str,
     },
     /// The attempt is not the current one: its lease ended and the task was granted anew, or another worker has it.
-    #[error("attempt {got} of task {task} is not the current one ({current}, worker {worker})")]
+    #[error("attempt {got} of task {task} is not the current one: {}", holder(*current, worker))]
     StaleAttempt {
         /// Which task.
         task: TaskId,
         /// The attempt in the command.
         got: Attempt,
-        /// The current one.
+        /// The current one; 0 when nobody holds the task.
         current: Attempt,
         /// Who has it; empty for nobody.
         worker: String,
@@ -55,4 +55,8 @@ pub enum Rejection {
     /// The command itself makes no sense.
     #[error("{0}")]
     Invalid(String),
+}
+
+fn holder(current: Attempt, worker: &str) -> String {
+    if worker.is_empty() { "nobody holds it".to_owned() } else { format!("worker {worker} holds {current}") }
 }

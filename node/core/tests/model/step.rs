@@ -33,7 +33,10 @@ pub(crate) fn command((verb, a, b, c, passed): Step, state: &State, jobs: bool) 
         7 | 8 => Command::Complete { worker, attempt, result: result(state, task, c) },
         9 => Command::Fail { worker, attempt, error: format!("e{b}"), retryable: c % 4 > 0 },
         10 => Command::Cancel { task },
-        11 => Command::Expire { attempts: state.expired_leases(Millis(now + u64::from(c % 20)), 3) },
+        11 => {
+            let ended = state.expired_leases(Millis(now + u64::from(c % 20)), 3);
+            Command::Expire { attempts: ended.into_iter().chain([attempt]).collect() }
+        }
         12 => Command::ExtendLeases { lease_ms },
         13 => Command::RegisterWorker {
             worker: name(b),
