@@ -30,6 +30,8 @@ pub struct Driver {
     pub(crate) handed: u64,
     /// What the applier has not reported yet: last index and bytes of each batch.
     pub(crate) backlog: VecDeque<(u64, u64)>,
+    /// Invariant: the sum of the bytes in `backlog`.
+    pub(crate) backlog_bytes: u64,
     /// As put out last.
     pub(crate) state: StateChange,
     /// Gathers until the next poll.
@@ -126,7 +128,7 @@ impl Driver {
     }
 
     pub(crate) fn backlog_full(&self) -> bool {
-        self.backlog.iter().map(|(_, bytes)| bytes).sum::<u64>() > self.settings.apply_backlog_bytes_max
+        self.backlog_bytes > self.settings.apply_backlog_bytes_max
     }
 
     fn tick(&mut self) {
@@ -142,12 +144,18 @@ impl Driver {
             }
             return;
         }
-        // Only a follower's or candidate's tick can make it campaign. A sole voter wins at once, and raft-rs then
-        // requires its whole log to be durable.
-        let sole_unready = self.raw.raft.prs().is_singleton() && !self.log_is_durable();
-        if self.doubt.is_none() && !self.disk_is_stuck() && !sole_unready {
+        // Only a follower's or candidate's tick can make it campaign.
+        if self.may_campaign() {
             self.raw.tick();
         }
+    }
+
+    /// Not in doubt, not with a stuck disk; nor where raft-rs would panic: a sole voter wins at once and needs its
+    /// whole log durable then, and a log that starts after a snapshot needs that snapshot applied.
+    pub(crate) fn may_campaign(&self) -> bool {
+        let sole_unready = self.raw.raft.prs().is_singleton() && !self.log_is_durable();
+        let restored = self.raw.raft.raft_log.applied >= self.raw.store().truncated().index;
+        self.doubt.is_none() && !self.disk_is_stuck() && !sole_unready && restored
     }
 
     /// No write is under way, and nothing waits to be written.
@@ -179,8 +187,11 @@ impl Driver {
     }
 
     fn applied(&mut self, index: u64) {
-        while self.backlog.front().is_some_and(|(last, _)| *last <= index) {
+        while let Some((last, bytes)) = self.backlog.front().copied()
+            && last <= index
+        {
             self.backlog.pop_front();
+            self.backlog_bytes = self.backlog_bytes.saturating_sub(bytes);
         }
         let log = &self.raw.raft.raft_log;
         if index > log.applied && index <= log.committed.min(log.persisted) {

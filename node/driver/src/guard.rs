@@ -47,7 +47,7 @@ impl Driver {
                 self.log_is_durable()
             }
             MessageType::MsgTimeoutNow => {
-                message.term == term && raft.leader_id == message.from && !self.disk_is_stuck()
+                message.term == term && raft.leader_id == message.from && self.may_campaign()
             }
             MessageType::MsgReadIndex => self.is_leader() && raft.pending_read_count() < PEER_READS_MAX,
             MessageType::MsgAppendResponse if self.is_leader() && message.term == term => {

@@ -57,6 +57,7 @@ impl Driver {
             doubt,
             proposals: Proposals::default(),
             backlog: Default::default(),
+            backlog_bytes: 0,
             state: StateChange::default(),
             out,
         })
@@ -91,14 +92,11 @@ fn after(write: &Write) -> Initial {
 /// The node's id as it fits in request ids; also checks the settings that raft-rs would not explain.
 fn node_id(settings: &Settings) -> Result<u32, DriverError> {
     let setting = |key, value: u64, allowed| DriverError::Setting { key, value: value.to_string(), allowed };
-    match u32::try_from(settings.id) {
-        Ok(id) if id > 0 => {}
-        _ => return Err(setting("id", settings.id, "1 to 4294967295 is")),
-    }
     if settings.apply_bytes_max == 0 {
         return Err(setting("apply_bytes_max", 0, "1 or more is"));
     }
-    u32::try_from(settings.id).map_err(|_| setting("id", settings.id, "1 to 4294967295 is"))
+    let id = u32::try_from(settings.id).ok().filter(|id| *id > 0);
+    id.ok_or_else(|| setting("id", settings.id, "1 to 4294967295 is"))
 }
 
 /// Term, vote and commit as raft-rs takes them. What was applied was committed: the commit index is written without

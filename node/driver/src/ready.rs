@@ -73,7 +73,9 @@ impl Driver {
     fn hand_on(&mut self, entries: Vec<Entry>) {
         let Some(last) = entries.last() else { return };
         self.handed = last.index;
-        self.backlog.push_back((last.index, entries.iter().map(size).sum()));
+        let bytes = entries.iter().map(size).sum();
+        self.backlog.push_back((last.index, bytes));
+        self.backlog_bytes = self.backlog_bytes.saturating_add(bytes);
         self.proposals.committed(&entries, &mut self.out.replies);
         self.out.apply.push(Apply::Entries(entries));
     }

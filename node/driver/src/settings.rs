@@ -37,7 +37,7 @@ pub struct Settings {
     pub tail_bytes_max: u64,
     /// Reads that may wait in the driver; beyond it they are refused as overload.
     pub reads_max: usize,
-    /// Proposals that may be in the log and not yet applied; beyond it they are refused as overload.
+    /// Proposals that may be in the log and not committed here; beyond it they are refused as overload.
     pub proposals_max: usize,
     /// Index up to which the state machine holds everything. The outside restores the stored snapshot first when
     /// the state machine is behind the truncated position.

@@ -15,6 +15,8 @@ pub(crate) struct Node {
     /// Writes that a held disk has not made.
     pub(crate) unwritten: Vec<Write>,
     pub(crate) disk_held: bool,
+    /// The applier does nothing.
+    pub(crate) applier_held: bool,
     pub(crate) applied: Vec<Entry>,
     pub(crate) restored: Vec<StoredSnapshot>,
     pub(crate) replies: Vec<Reply>,
@@ -71,6 +73,7 @@ impl Cluster {
             log,
             unwritten: Vec::new(),
             disk_held: false,
+            applier_held: false,
             applied: Vec::new(),
             restored: Vec::new(),
             replies: Vec::new(),
@@ -184,6 +187,9 @@ impl Node {
             idle = false;
         }
         for apply in outputs.apply {
+            if self.applier_held {
+                continue;
+            }
             idle = false;
             let index = match apply {
                 Apply::Restore(snapshot) => {

@@ -1,7 +1,7 @@
 //! Snapshots, fetches, and changes of members.
 
 use farquorum_driver::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, ConfState};
-use farquorum_driver::{Compact, Input, LogStore, Refusal, Reply, Settings};
+use farquorum_driver::{Compact, Input, LogStore, Refusal, Reply, Role, Settings};
 
 use crate::cluster::{Cluster, propose, request, settings};
 
@@ -27,6 +27,37 @@ fn a_follower_behind_the_log_asks_for_a_snapshot_and_gets_it() {
     cluster.give(1, propose(21));
     cluster.tick_all(1);
     assert_eq!(cluster.node(3).applied.last().unwrap().index, committed + 1);
+}
+
+#[test]
+fn the_log_is_truncated_by_one_write_at_a_time() {
+    let mut cluster = Cluster::led_by_first(3);
+    (1..=20).for_each(|counter| cluster.give(1, propose(counter)));
+    cluster.node(1).disk_held = true;
+    // The second would move the truncated position back: what the first removes is not removed yet.
+    [0, 10].into_iter().for_each(|keep| compact(&mut cluster, 1, keep));
+    let node = cluster.node(1);
+    let compactions = node.unwritten.iter().filter(|write| write.compaction.is_some()).count();
+    assert_eq!((compactions, node.driver.status().truncated), (1, 1));
+    cluster.release_disk(1);
+    let node = cluster.node(1);
+    let (truncated, applied) = (node.driver.status().truncated, node.driver.status().applied);
+    assert_eq!((truncated, node.log.initial().unwrap().truncated.index), (applied, applied));
+}
+
+#[test]
+fn a_node_does_not_campaign_before_it_has_restored_its_snapshot() {
+    let mut cluster = Cluster::led_by_first(3);
+    cluster.cut.insert(3);
+    (1..=20).for_each(|counter| cluster.give(1, propose(counter)));
+    compact(&mut cluster, 1, 0);
+    cluster.node(3).applier_held = true;
+    cluster.cut.clear();
+    cluster.tick_all(4);
+    cluster.cut.extend([1, 2]);
+    (0..100).for_each(|_| cluster.tick(3));
+    let status = cluster.node(3).driver.status();
+    assert_eq!((status.role, status.applied < status.truncated), (Role::Follower, true));
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl World {
         }
         for apply in outputs.apply {
             self.nodes[node].apply.push_back(apply);
-            let after = self.dice.range(0, self.disk_max);
+            let after = self.dice.range(0, self.apply_max);
             self.later(after, Event::Apply { node, boot });
         }
         for fetch in outputs.fetches {

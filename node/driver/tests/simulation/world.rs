@@ -71,8 +71,10 @@ pub(crate) struct World {
     pub(crate) tears: u64,
     planned: BinaryHeap<Reverse<Planned>>,
     numbers: u64,
-    /// Longest time of a write and of an apply in microseconds.
+    /// Longest time of a write in microseconds.
     pub(crate) disk_max: u64,
+    /// Longest time of an apply in microseconds; a slow one takes longer than an election timeout.
+    pub(crate) apply_max: u64,
     /// Clients write and things fail.
     pub(crate) stormy: bool,
     pub(crate) writes: u64,
@@ -91,6 +93,7 @@ impl World {
         let nodes = (1..=size).map(|id| Node::new(id, &members, timeout(id))).collect();
         let network = Network::new(&mut dice);
         let disk_max = *dice.pick(&[1, 1_000, 10_000, 40_000]);
+        let apply_max = *dice.pick(&[1, 5_000, 40_000, 300_000]);
         let mut world = Self {
             now: 0,
             dice,
@@ -102,6 +105,7 @@ impl World {
             planned: BinaryHeap::new(),
             numbers: 0,
             disk_max,
+            apply_max,
             stormy: true,
             writes: 0,
             probes: Vec::new(),
@@ -127,7 +131,7 @@ impl World {
         self.run_until(2_500_000);
         self.stormy = false;
         self.network.heal();
-        self.disk_max = 1_000;
+        (self.disk_max, self.apply_max) = (1_000, 1_000);
         self.nodes.iter_mut().for_each(|node| node.disk.stuck_until = 0);
         // The longest election timeout is 220 ms, a doubt lasts two; a crashed node is back within 1 s.
         for _ in 0..20 {
