@@ -1,1 +1,194 @@
 //! A worker: session, executor, task kinds.
+//!
+//! `run` is the whole process. Inside: `session` talks with the cluster, `executor` runs attempts, `tasks` holds the
+//! kinds. `split` and `upload` prepare a job's input for the command line. Execution is at least once, the commit of an
+//! output exactly once: what an attempt writes lies below its own prefix, and only `publish` makes it visible.
+
+mod clock;
+mod control;
+mod executor;
+mod http;
+mod lease;
+mod metrics;
+mod session;
+#[cfg(test)]
+mod session_tests;
+mod slot;
+mod split;
+pub mod tasks;
+mod upload;
+mod usage;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use farquorum_client::{ClientError, Cluster, NodeAddress, Settings, Timing};
+use farquorum_config::Config;
+use farquorum_storage::{StorageSettings, Store, StoreError};
+use farquorum_tls::{AuthorityFiles, ClientFiles, ClientTls};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use executor::RESULT_BYTES_MAX;
+pub use split::{InputError, SPLIT_BYTES_DEFAULT, plan_splits, resolve};
+pub use upload::{Upload, UploadProgress, upload};
+
+use crate::clock::BootClock;
+use crate::lease::Leases;
+use crate::metrics::Metrics;
+use crate::session::{Identity, Session};
+use crate::tasks::Registry;
+
+/// How often the certificate files are looked at for a new pair.
+const CERTIFICATES_WATCH: Duration = Duration::from_secs(10);
+
+/// What one worker needs besides the configuration.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// Name of the worker in the configuration; also in its certificate.
+    pub name: String,
+    /// Certificate of the peer authority, which signs the nodes.
+    pub ca: PathBuf,
+    /// Certificate of this worker (role `worker`).
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// File with the keys of the object store; none: unsigned requests.
+    pub storage_credentials: Option<PathBuf>,
+    /// Address of the HTTP server; none: all addresses, port of the configuration.
+    pub http_listen: Option<SocketAddr>,
+}
+
+/// Why a worker does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The name is not in the configuration.
+    #[error("there is no worker {name:?} in the configuration; it has {known}")]
+    UnknownWorker {
+        /// As given.
+        name: String,
+        /// Those that are there.
+        known: String,
+    },
+    /// The cluster cannot be called.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The certificates.
+    #[error(transparent)]
+    Tls(#[from] farquorum_tls::TlsError),
+    /// The object store's settings.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The HTTP port.
+    #[error(
+        "cannot listen on {address} (HTTP of the worker): {source}; is the port in use? `ss -ltnp` tells by whom"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The HTTP server.
+    #[error("HTTP server of the worker: {0}")]
+    Http(std::io::Error),
+    /// The metrics.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Runs the worker until `shutdown`; then stops its attempts and deregisters.
+///
+/// # Errors
+/// When it cannot start. A cluster that does not answer is no reason: it is tried for ever.
+pub async fn run(
+    config: Config,
+    options: WorkerOptions,
+    shutdown: CancellationToken,
+) -> Result<(), WorkerError> {
+    let worker = config.worker(&options.name).ok_or_else(|| unknown(&config, &options.name))?;
+    let store =
+        Store::open(&StorageSettings::from_config(&config.storage, options.storage_credentials.clone()))?;
+    let tls = client_tls(&config, &options)?;
+    let cluster = cluster(&config, worker, tls.clone())?;
+    let metrics = Metrics::new()?;
+    let (registration, registration_seen) = watch::channel(None);
+
+    let address = options.http_listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], worker.http_port)));
+    let listener =
+        TcpListener::bind(address).await.map_err(|source| WorkerError::Listen { address, source })?;
+    let session = Arc::new(Session {
+        control: cluster,
+        clock: BootClock,
+        identity: Identity {
+            worker_id: worker.name.clone(),
+            address: format!("{}:{}", worker.address, worker.http_port),
+            cloud: worker.cloud.clone(),
+            region: config.clouds.get(&worker.cloud).map(|cloud| cloud.region.clone()).unwrap_or_default(),
+            capacity: worker.capacity,
+        },
+        registry: Registry::default(),
+        store,
+        metrics: metrics.clone(),
+        timeout_default: config.tasks.timeout,
+        shutdown: shutdown.clone(),
+        registration,
+        leases: Mutex::new(Leases::default()),
+    });
+    let certificates = tls.watch(CERTIFICATES_WATCH);
+    let http = http::serve(listener, worker.name.clone(), metrics, registration_seen, shutdown.clone());
+    // Whichever ends first ends the other: without HTTP a worker looks dead.
+    let stop = shutdown.drop_guard();
+    let (http, ()) = tokio::join!(
+        async {
+            let ended = http.await;
+            drop(stop);
+            ended
+        },
+        session.run()
+    );
+    certificates.abort();
+    http.map_err(WorkerError::Http)
+}
+
+fn unknown(config: &Config, name: &str) -> WorkerError {
+    let known: Vec<_> = config.workers.iter().map(|worker| worker.name.as_str()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    WorkerError::UnknownWorker { name: name.to_owned(), known }
+}
+
+fn client_tls(config: &Config, options: &WorkerOptions) -> Result<ClientTls, WorkerError> {
+    let files = ClientFiles {
+        certificate: options.cert.clone(),
+        key: options.key.clone(),
+        peer_ca: AuthorityFiles::beside(&options.ca),
+    };
+    Ok(ClientTls::new(&config.cluster.name, files)?)
+}
+
+/// Calls the nodes that the worker is told to ask first (ORCHESTRATOR_ADDR), or else all of the file.
+fn cluster(
+    config: &Config,
+    worker: &farquorum_config::Worker,
+    tls: ClientTls,
+) -> Result<Cluster, ClientError> {
+    let named = |node: &farquorum_config::Node| NodeAddress {
+        name: Some(node.name.clone()),
+        address: node.grpc_address(),
+    };
+    let mut nodes: Vec<_> = worker
+        .orchestrators
+        .iter()
+        .map(|address| {
+            let known = config.nodes.iter().find(|node| node.grpc_address() == *address);
+            known.map(named).unwrap_or_else(|| NodeAddress { name: None, address: address.clone() })
+        })
+        .collect();
+    if nodes.is_empty() {
+        nodes = config.nodes.iter().map(named).collect();
+    }
+    Cluster::new(&Settings { nodes, tls, timing: Timing::default() })
+}

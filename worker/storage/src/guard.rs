@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::StreamExt;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
@@ -53,6 +54,26 @@ impl Guarded {
         }
     }
 
+    /// Writes an object. A write that is refused has its body read all the same: an answer before the end of the body
+    /// closes the connection, and the client would see that instead of the answer.
+    async fn put(&self, mut req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let input = &req.input;
+        let admitted = self.admit(&input.bucket, &input.key).await.and_then(|held| {
+            let only_new = input.if_none_match.as_ref().is_some_and(ETagCondition::is_any);
+            let exists = self.root.join(&input.bucket).join(&input.key).exists();
+            if only_new && exists { Err(s3_error!(PreconditionFailed)) } else { Ok(held) }
+        });
+        match admitted {
+            Ok(_held) => self.inner.put_object(req).await,
+            Err(refusal) => {
+                if let Some(body) = &mut req.input.body {
+                    while let Some(Ok(_)) = body.next().await {}
+                }
+                Err(refusal)
+            }
+        }
+    }
+
     fn check(&self, bucket: &str, key: &str) -> S3Result<()> {
         if key.len() > KEY_BYTES_MAX {
             return Err(s3_error!(KeyTooLongError, "a key has at most {KEY_BYTES_MAX} bytes here"));
@@ -84,6 +105,12 @@ macro_rules! guarded {
     ) => {
         #[async_trait::async_trait]
         impl S3 for Guarded {
+            async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+                match tokio::time::timeout(WRITE_MAX, self.put(req)).await {
+                    Ok(answer) => answer,
+                    Err(_) => Err(s3_error!(RequestTimeout)),
+                }
+            }
             $(async fn $write(&self, req: S3Request<$write_in>) -> S3Result<S3Response<$write_out>> {
                 let _held = self.admit(&req.input.bucket, &req.input.key).await?;
                 match tokio::time::timeout(WRITE_MAX, self.inner.$write(req)).await {
@@ -104,7 +131,6 @@ macro_rules! guarded {
 
 guarded! {
     locked {
-        put_object(PutObjectInput) -> PutObjectOutput;
         copy_object(CopyObjectInput) -> CopyObjectOutput;
         complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput;
         delete_object(DeleteObjectInput) -> DeleteObjectOutput;

@@ -20,14 +20,20 @@ pub struct ObjectReader {
     url: String,
     /// What is still to be read.
     rest: Range<u64>,
+    piece_bytes: u64,
 }
 
 impl ObjectReader {
     pub(crate) fn new(store: Store, url: String, range: Range<u64>) -> Self {
-        Self { store, url, rest: range }
+        Self { store, url, rest: range, piece_bytes: PIECE_BYTES }
     }
 
-    /// The next piece, at most [`PIECE_BYTES`]; none at the end.
+    /// Reads in pieces of this many bytes (at least one), for those that hold many readers at once.
+    pub fn with_piece(self, piece_bytes: u64) -> Self {
+        Self { piece_bytes: piece_bytes.max(1), ..self }
+    }
+
+    /// The next piece, at most [`PIECE_BYTES`] unless set otherwise; none at the end.
     ///
     /// # Errors
     /// Also when the object is shorter than the range.
@@ -35,7 +41,7 @@ impl ObjectReader {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let end = self.rest.end.min(self.rest.start.saturating_add(PIECE_BYTES));
+        let end = self.rest.end.min(self.rest.start.saturating_add(self.piece_bytes));
         let piece = self.store.get_range(&self.url, self.rest.start..end).await?;
         let wanted = end.saturating_sub(self.rest.start);
         let got = u64::try_from(piece.len()).unwrap_or(u64::MAX);
