@@ -57,7 +57,8 @@ fn by_reason(what: &'static str, reason: Reason, leader: Option<LeaderHint>, sta
     }
 }
 
-/// A status that is not one of ours: made by tonic, on either side, or by a broken connection.
+/// A status that is not one of ours: made by tonic, on either side, or by a broken connection or stream. Where that can
+/// happen after the request was done, it is unsure.
 fn by_code(what: &'static str, node: &str, status: &Status) -> Verdict {
     let message = with_causes(status);
     match status.code() {
@@ -65,15 +66,15 @@ fn by_code(what: &'static str, node: &str, status: &Status) -> Verdict {
         Code::InvalidArgument | Code::OutOfRange => Verdict::Over(ClientError::Invalid { what, message }),
         Code::PermissionDenied | Code::Unauthenticated => refused(what, Reason::Permission, message),
         Code::FailedPrecondition | Code::AlreadyExists => refused(what, Reason::Rejected, message),
-        Code::Internal | Code::Unimplemented | Code::DataLoss => {
-            Verdict::Over(ClientError::Failed { what, node: node.to_owned(), message })
-        }
+        Code::Unimplemented => Verdict::Over(ClientError::Failed { what, node: node.to_owned(), message }),
         Code::Ok
         | Code::Cancelled
         | Code::Unknown
         | Code::DeadlineExceeded
         | Code::ResourceExhausted
         | Code::Aborted
+        | Code::Internal
+        | Code::DataLoss
         | Code::Unavailable => Verdict::Unsure(message),
     }
 }
@@ -151,6 +152,9 @@ mod tests {
             (Code::Cancelled, "unsure"),
             (Code::DeadlineExceeded, "unsure"),
             (Code::Unknown, "unsure"),
+            (Code::Internal, "unsure"),
+            (Code::DataLoss, "unsure"),
+            (Code::Aborted, "unsure"),
             (Code::ResourceExhausted, "unsure"),
             (Code::PermissionDenied, "over 4"),
             (Code::FailedPrecondition, "over 4"),

@@ -4,7 +4,7 @@
 mod support;
 
 use farquorum_client::wire::Reason;
-use farquorum_client::{ClientError, NodeAddress};
+use farquorum_client::{ClientError, NodeAddress, Timing};
 use support::{Mood, Node, cluster, generous, pki, timing};
 use tokio::net::TcpListener;
 
@@ -83,6 +83,34 @@ async fn a_write_that_may_have_been_done_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_node_that_dies_with_the_request() {
+    for write in [true, false] {
+        let dir = pki();
+        let path = dir.path().to_owned();
+        let life =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let a =
+            life.spawn(async move { Node::start(&path, "cp-aws-1", Mood::Swallows).await }).await.unwrap();
+        let b = Node::start(dir.path(), "cp-gcp-1", Mood::Leads).await;
+        let patient = Timing { attempt: generous().deadline, ..generous() };
+        let cluster = cluster(dir.path(), vec![a.at(), b.at()], patient);
+        let call = tokio::spawn(async move {
+            match write {
+                true => cluster.kv().set("k", "v").await.map(|_| ()),
+                false => cluster.kv().get("k", false).await.map(|_| ()),
+            }
+        });
+        while a.callers().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        life.shutdown_background();
+        let result = call.await.unwrap();
+        let unknown = matches!(result, Err(ClientError::OutcomeUnknown { .. }));
+        assert_eq!((unknown, b.callers().len()), if write { (true, 0) } else { (false, 1) }, "{result:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_write_that_was_never_sent_goes_to_the_next_node() {
     let dir = pki();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -92,15 +120,11 @@ async fn a_write_that_was_never_sent_goes_to_the_next_node() {
     let b = Node::start(dir.path(), "cp-gcp-1", Mood::Leads).await;
     for address in [gone, silent.local_addr().unwrap().to_string()] {
         let a = NodeAddress { name: Some("cp-aws-1".to_owned()), address };
-        cluster(
-            dir.path(),
-            vec![a, b.at()],
-            farquorum_client::Timing { connect: timing().connect, ..generous() },
-        )
-        .kv()
-        .set("k", "v")
-        .await
-        .unwrap();
+        cluster(dir.path(), vec![a, b.at()], Timing { connect: timing().connect, ..generous() })
+            .kv()
+            .set("k", "v")
+            .await
+            .unwrap();
     }
     assert_eq!(b.callers().len(), 2);
 }
