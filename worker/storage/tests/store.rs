@@ -1,5 +1,13 @@
 //! The client against the lab's own server, over TCP (STO-1, STO-2), and against local files.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "a test fails by panicking; the values are its own"
+)]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -74,7 +74,7 @@ const TEXT: &str = "To be, or not to be: that is the question.\nWhether 'tis nob
 async fn a_job_equals_a_single_pass() {
     let lab = Lab::start().await;
     let output = format!("{BUCKET}/jobs/small");
-    let (splits, texts) = whole_job(&lab, TEXT.as_bytes(), &output, 50, 3).await;
+    let (splits, texts) = whole_job(&lab, TEXT.as_bytes(), &output, 40, 3).await;
     assert_eq!(splits, 4);
     assert_eq!(texts, reference(TEXT.as_bytes(), 3));
     let names = ["_claim", "_manifest.json", "part-00000", "part-00001", "part-00002"];
