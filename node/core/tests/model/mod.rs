@@ -95,6 +95,12 @@ impl Model {
                 }
                 Some(Outcome::Done)
             }
+            other => self.other_command(index, other),
+        }
+    }
+
+    fn other_command(&mut self, index: LogIndex, command: &Command) -> Said {
+        match command {
             Command::KvSet { key, value } => {
                 self.kv.insert(key.clone(), (value.clone(), index));
                 Some(Outcome::Set { revision: index })
