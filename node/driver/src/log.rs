@@ -195,3 +195,39 @@ pub enum LogError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(number: u64, entries: &[(u64, u64)]) -> Write {
+        let entries =
+            entries.iter().map(|(index, term)| Entry { index: *index, term: *term, ..Entry::default() });
+        Write { number, entries: entries.collect(), ..Write::default() }
+    }
+
+    #[test]
+    fn a_later_append_replaces_everything_from_its_first_entry_on() {
+        let cases: [(&[_], &[_], &[_]); 4] = [
+            (&[(5, 1), (6, 1)], &[(7, 1)], &[(5, 1), (6, 1), (7, 1)]),
+            (&[(5, 1), (6, 1), (7, 1)], &[(6, 2)], &[(5, 1), (6, 2)]),
+            (&[(5, 1), (6, 1)], &[(4, 2), (5, 2)], &[(4, 2), (5, 2)]),
+            (&[(5, 1)], &[], &[(5, 1)]),
+        ];
+        for (first, later, merged) in cases {
+            let mut all = write(1, first);
+            all.merge(write(2, later));
+            assert_eq!(all, write(2, merged));
+        }
+    }
+
+    #[test]
+    fn an_installed_snapshot_drops_what_was_written_before_it() {
+        let mut all = write(1, &[(5, 1), (6, 1)]);
+        all.compaction =
+            Some(Compaction { snapshot: StoredSnapshot::default(), truncate: LogPosition::default() });
+        let install = Some(StoredSnapshot::default());
+        all.merge(Write { number: 2, install: install.clone(), must_sync: true, ..Write::default() });
+        assert_eq!(all, Write { number: 2, install, must_sync: true, ..Write::default() });
+    }
+}

@@ -3,7 +3,7 @@
 use farquorum_driver::eraftpb::{Message, MessageType};
 use farquorum_driver::{Input, LogStore, Role};
 
-use crate::cluster::{Cluster, propose, settings};
+use crate::cluster::{Cluster, propose, request, settings};
 
 /// Three nodes with a few entries; node 2 has lost its tail and starts again, in doubt.
 fn with_cut_log() -> Cluster {
@@ -45,14 +45,25 @@ fn it_adds_to_no_majority_until_it_has_caught_up_with_a_leader_of_the_others() {
 }
 
 #[test]
-fn alone_with_a_leader_it_commits_nothing() {
+fn it_completes_no_majority() {
     let mut cluster = with_cut_log();
-    cluster.cut.insert(3);
-    let committed = cluster.node(1).driver.status().committed;
-    for counter in 6..200 {
-        cluster.give(1, propose(counter));
+    let term = cluster.node(1).driver.status().term;
+    let leads = |cluster: &mut Cluster, id| {
+        let status = cluster.node(id).driver.status();
+        status.role == Role::Leader && status.term > term
+    };
+    let elected = (0..60).find_map(|_| {
         cluster.tick_all(1);
-    }
-    assert_eq!(cluster.node(1).driver.status().committed, committed);
+        [1, 3].into_iter().find(|id| leads(&mut cluster, *id))
+    });
+    let leader = elected.expect("the others elect again");
     assert!(cluster.node(2).driver.status().in_doubt);
+    cluster.cut.insert(4 - leader);
+    let committed = cluster.node(leader).driver.status().committed;
+    cluster.give(leader, propose(6));
+    cluster.give(leader, Input::Read { id: request(1, 7) });
+    let status = cluster.node(leader).driver.status();
+    assert_eq!((status.committed, status.last_index), (committed, committed + 1));
+    assert_eq!(cluster.node(2).driver.status().last_index, committed + 1, "it has the entry");
+    assert_eq!(cluster.node(leader).replies, []);
 }
