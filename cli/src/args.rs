@@ -1,0 +1,102 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use farquorum_config::{Environment, Sources};
+
+use crate::commands;
+use crate::output::Format;
+use crate::sim::SimArgs;
+
+/// One Raft control plane across clouds, that can be measured on a laptop before it is paid for.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not available, 4 refused, 5 inconclusive,
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "farquorum", version, max_term_width = 110)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct Global {
+    /// Context file of the cluster to talk to; without it, the running simulation
+    #[arg(long, global = true, env = "FARQUORUM_CONTEXT", value_name = "FILE", hide_env_values = true)]
+    pub(crate) context: Option<PathBuf>,
+    /// How data is printed
+    #[arg(short, long = "format", global = true, value_enum, default_value_t)]
+    pub(crate) output: Format,
+    /// Configuration file; without it ./farquorum.toml, and without that the built-in one
+    #[arg(long, global = true, env = "FARQUORUM_CONFIG", value_name = "FILE", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Set one key of the configuration, as TOML (repeatable): --set raft.heartbeat_ms=50
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Give up after this many seconds
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    pub(crate) timeout: f64,
+}
+
+impl Global {
+    /// Where the configuration comes from: file, environment, flags.
+    pub(crate) fn sources(&self) -> Sources {
+        let here = PathBuf::from("farquorum.toml");
+        let file = self.config.clone().or_else(|| here.exists().then_some(here));
+        Sources { file, environment: Environment::process(), overrides: self.set.clone(), ..Sources::default() }
+    }
+
+    /// Longest time of one call.
+    pub(crate) fn deadline(&self) -> std::time::Duration {
+        std::time::Duration::from_secs_f64(self.timeout)
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE, such as raft.heartbeat_ms=50")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let wrong = || format!("{text:?} is not a number of seconds from 0.001 to 3600");
+    let value: f64 = text.parse().map_err(|_| wrong())?;
+    if (0.001..=3600.0).contains(&value) { Ok(value) } else { Err(wrong()) }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Who leads, round trips, indexes, counts
+    Status,
+    /// The linearizable key-value store
+    Kv(commands::kv::KvArgs),
+    /// Workers: list them, or run one
+    Worker(commands::worker::WorkerArgs),
+    /// Single tasks
+    Task(commands::task::TaskArgs),
+    /// Map/reduce jobs over object storage
+    Job(commands::job::JobArgs),
+    /// Hand leadership to another node
+    Transfer(commands::transfer::TransferArgs),
+    /// Object storage: check that it does what jobs rely on
+    Storage(commands::storage::StorageArgs),
+    /// The configuration: check, show, explain
+    Config(commands::config::ConfigArgs),
+    /// Authorities and certificates
+    Certs(commands::certs::CertsArgs),
+    /// The local simulation
+    Sim(SimArgs),
+    /// Measure this build and print the figures
+    Bench(commands::bench::BenchArgs),
+    /// A real job across three emulated clouds that loses its leader half way
+    Demo(commands::demo::DemoArgs),
+    /// Run a control-plane node
+    Node(commands::node::NodeArgs),
+    /// Run the simulation's S3 server
+    #[command(hide = true)]
+    ObjectStore(commands::object_store::ObjectStoreArgs),
+}

@@ -1,0 +1,76 @@
+//! The cluster that a command talks to: the context file that was named, or the running simulation.
+
+use std::time::Duration;
+
+use farquorum_client::{Cluster, Context, Timing};
+use farquorum_proto::v1::{NodeStatus, RaftRole};
+use farquorum_storage::{StorageSettings, Store};
+
+use crate::args::Global;
+use crate::failure::{Failure, Kind};
+use crate::paths;
+
+/// A cluster and how it was found.
+pub(crate) struct Connection {
+    /// Where it is.
+    pub(crate) context: Context,
+    /// To call it.
+    pub(crate) cluster: Cluster,
+}
+
+impl Connection {
+    /// From the context that the flags or the running simulation give.
+    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
+        let context = match &global.context {
+            Some(path) => Context::load(path),
+            None => farquorum_client::discover(&paths::state_dir()?),
+        };
+        Self::to(context.map_err(|error| Failure::new(Kind::NotAvailable, error))?, global.deadline())
+    }
+
+    /// To a known context.
+    pub(crate) fn to(context: Context, deadline: Duration) -> Result<Self, Failure> {
+        let timing = Timing { deadline, ..Timing::default() };
+        let cluster = Cluster::from_context(&context, timing)?;
+        Ok(Self { context, cluster })
+    }
+
+    /// The object store of this cluster.
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
+        let storage = self.context.storage.as_ref().ok_or_else(|| {
+            Failure::usage("this context names no object store").hint("add a [storage] table to the context file")
+        })?;
+        Store::open(&StorageSettings {
+            endpoint: storage.endpoint.clone(),
+            bucket: storage.bucket.clone(),
+            region: "us-east-1".to_owned(),
+            credentials: Some(storage.credentials.clone()),
+        })
+        .map_err(Failure::failed)
+    }
+
+    /// What every node says of itself, asked at the same time; `Err` holds why one did not answer.
+    pub(crate) async fn statuses(&self) -> Vec<(String, Result<NodeStatus, String>)> {
+        let ask = |name: String| async move {
+            let api = self.cluster.cluster();
+            let answer = tokio::time::timeout(Duration::from_secs(2), api.status_of(&name)).await;
+            let status = match answer {
+                Ok(Ok(response)) => response.node.ok_or_else(|| "an empty answer".to_owned()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("no answer within 2 s".to_owned()),
+            };
+            (name, status)
+        };
+        futures::future::join_all(self.context.nodes.iter().map(|node| ask(node.name.clone()))).await
+    }
+
+    /// Name of the node that says that it leads; of two, the one in the later term.
+    pub(crate) async fn leader(&self) -> Option<String> {
+        let statuses = self.statuses().await;
+        let leaders = statuses.into_iter().filter_map(|(name, status)| Some((name, status.ok()?)));
+        leaders
+            .filter(|(_, status)| status.role() == RaftRole::Leader)
+            .max_by_key(|(_, status)| status.term)
+            .map(|(name, _)| name)
+    }
+}

@@ -1,0 +1,97 @@
+//! `farquorum config`: check, show, explain.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use farquorum_config::{Loaded, load};
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::output::{self, Format, Show, write_line};
+
+/// `farquorum config`
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check the configuration; every problem at once, exit code 2 when there is one
+    Check,
+    /// Print the effective configuration, defaults and derived values filled in
+    Show,
+    /// What a key means, what is allowed, its value and where it came from
+    Explain {
+        /// Such as raft.heartbeat_ms or nodes.id
+        key: String,
+    },
+    /// List every key
+    Keys,
+}
+
+/// Runs a verb.
+pub(crate) fn run(global: &Global, args: &ConfigArgs) -> Result<ExitCode, Failure> {
+    if let Verb::Keys = args.verb {
+        return keys(global);
+    }
+    let loaded = loaded(global)?;
+    match &args.verb {
+        Verb::Check => {
+            let config = &loaded.config;
+            let (nodes, workers, clouds) = (config.nodes.len(), config.workers.len(), config.clouds.len());
+            write_line(&format!("ok: {nodes} nodes and {workers} workers in {clouds} clouds"))?;
+        }
+        Verb::Show if global.output == Format::Table => write_line(loaded.to_toml().trim_end())?,
+        Verb::Show => output::print(global.output, &Effective(&loaded.config))?,
+        Verb::Explain { key } => {
+            let explanation = loaded.explain(key).map_err(Failure::usage)?;
+            write_line(explanation.to_string().trim_end())?;
+        }
+        Verb::Keys => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Loads the configuration; warnings go to standard error.
+pub(crate) fn loaded(global: &Global) -> Result<Loaded, Failure> {
+    let loaded = load(&global.sources()).map_err(Failure::usage)?;
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(loaded)
+}
+
+#[derive(Serialize)]
+struct Effective<'a>(&'a farquorum_config::Config);
+
+impl Show for Effective<'_> {
+    fn table(&self) -> String {
+        String::new()
+    }
+}
+
+#[derive(Serialize)]
+struct KeyRow {
+    key: &'static str,
+    meaning: &'static str,
+}
+
+#[derive(Serialize)]
+struct Keys {
+    keys: Vec<KeyRow>,
+}
+
+impl Show for Keys {
+    fn table(&self) -> String {
+        output::rows(["KEY", "MEANING"], self.keys.iter().map(|row| [row.key.to_owned(), row.meaning.to_owned()]))
+    }
+}
+
+fn keys(global: &Global) -> Result<ExitCode, Failure> {
+    let row = |key: &farquorum_config::Key| KeyRow { key: key.name, meaning: key.meaning };
+    output::print(global.output, &Keys { keys: farquorum_config::keys().iter().map(row).collect() })?;
+    Ok(ExitCode::SUCCESS)
+}

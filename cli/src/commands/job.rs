@@ -1,0 +1,203 @@
+//! `farquorum job`: map/reduce jobs. `run` uploads local input, submits, and watches; the job itself lives in the
+//! cluster, so it goes on when this command goes away.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::cluster::Connection;
+use super::{job_view as view, job_watch as watch, reference};
+use crate::args::Global;
+use crate::failure::{Failure, Kind};
+use crate::output::{self, write_line};
+use crate::runtime;
+use farquorum_proto::v1::{InputSplit, Job, JobSpec, JobState};
+
+/// `farquorum job`
+#[derive(Debug, Args)]
+pub(crate) struct JobArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a job and watch it; Ctrl-C leaves it running
+    Run(RunArgs),
+    /// List jobs
+    List,
+    /// Print a job
+    Get {
+        /// Its id
+        id: u64,
+        /// Watch it until it is over
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Take a job and its tasks back
+    Cancel {
+        /// Its id
+        id: u64,
+    },
+    /// Print what a word count must give, by one process without map or reduce
+    Reference {
+        /// Local file or folder
+        #[arg(long)]
+        input: PathBuf,
+    },
+}
+
+#[derive(Clone, Debug, ValueEnum)]
+enum JobKind {
+    /// How often each word occurs
+    Wordcount,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// What to do
+    kind: JobKind,
+    /// Local file or folder, which is uploaded first, or s3://bucket/key-or-prefix
+    #[arg(long)]
+    input: String,
+    /// s3://bucket/prefix: parts and manifest appear below it; without it, a new prefix in the cluster's bucket
+    #[arg(long = "output", value_name = "URL")]
+    output_url: Option<String>,
+    /// Reduce tasks, and so output parts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    reducers: u32,
+    /// Input of one map task
+    #[arg(long, default_value_t = farquorum_worker::SPLIT_BYTES_DEFAULT, value_name = "BYTES")]
+    split_bytes: u64,
+    /// Submit and return
+    #[arg(long)]
+    detach: bool,
+}
+
+/// Runs a verb.
+pub(crate) fn run(global: &Global, args: JobArgs) -> Result<ExitCode, Failure> {
+    match args.verb {
+        Verb::Run(args) => run_job(global, &args),
+        Verb::Reference { input } => print_reference(&input),
+        Verb::List => {
+            let connection = Connection::open(global)?;
+            let list = runtime::block_on(async { Ok(connection.cluster.jobs().list().await?) })?;
+            output::print(global.output, &view::Rows::from(list.jobs))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Get { id, follow } => {
+            let connection = Connection::open(global)?;
+            let job = runtime::block_on(async {
+                if follow { watch::until_over(&connection, id, |_| ()).await } else { get(&connection, id).await }
+            })?;
+            finish(global, job)
+        }
+        Verb::Cancel { id } => {
+            let connection = Connection::open(global)?;
+            let job = runtime::block_on(async { Ok(connection.cluster.jobs().cancel(id).await?.job) })?;
+            output::print(global.output, &view::Row::from(job.unwrap_or_default()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// One job as it is now.
+pub(crate) async fn get(connection: &Connection, id: u64) -> Result<Job, Failure> {
+    Ok(connection.cluster.jobs().get(id).await?.job.unwrap_or_default())
+}
+
+fn run_job(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
+    let connection = Connection::open(global)?;
+    let bucket = connection.store()?.bucket_url();
+    let output = args.output_url.clone().unwrap_or_else(|| format!("{bucket}/jobs/{:08x}", rand::random::<u32>()));
+    let plan = Plan { input: args.input.clone(), output, reducers: args.reducers, split_bytes: args.split_bytes };
+    let id = runtime::block_on(submit(&connection, &plan))?;
+    let follow = format!("farquorum job get {id} --follow");
+    if args.detach {
+        write_line(&format!("job {id} submitted; follow it with: {follow}"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let watched = runtime::block_on(watch::until_over(&connection, id, |_| ()));
+    match watched {
+        Ok(job) => finish(global, job),
+        Err(failure) if failure.kind() == Kind::Interrupted => {
+            Err(Failure::new(Kind::Interrupted, format!("job {id} goes on without this command")).hint(follow))
+        }
+        Err(failure) => Err(failure.hint(follow)),
+    }
+}
+
+fn finish(global: &Global, job: Job) -> Result<ExitCode, Failure> {
+    let state = job.state();
+    let (id, error) = (job.id, job.error.clone());
+    output::print(global.output, &view::Row::from(job))?;
+    match state {
+        JobState::Failed | JobState::Cancelled => Err(Failure::failed(format!("job {id} did not complete: {error}"))),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// What a word count is asked to do.
+pub(crate) struct Plan {
+    /// Local path or URL.
+    pub(crate) input: String,
+    /// s3://bucket/prefix
+    pub(crate) output: String,
+    /// Parts.
+    pub(crate) reducers: u32,
+    /// Input of one map task.
+    pub(crate) split_bytes: u64,
+}
+
+/// Uploads local input, cuts it into splits, submits the job; gives its id.
+pub(crate) async fn submit(connection: &Connection, plan: &Plan) -> Result<u64, Failure> {
+    let store = connection.store()?;
+    let urls = if plan.input.contains("://") {
+        vec![plan.input.clone()]
+    } else {
+        let prefix = format!("{}/_input", plan.output.trim_end_matches('/'));
+        upload(&store, Path::new(&plan.input), &prefix).await?
+    };
+    let splits = farquorum_worker::plan_splits(&store, &urls, plan.split_bytes, "").await.map_err(Failure::usage)?;
+    let inputs = splits.into_iter().map(|split| InputSplit {
+        url: split.url,
+        offset: split.offset,
+        length: split.length,
+        cloud: split.cloud,
+    });
+    let spec = JobSpec {
+        kind: "wordcount".to_owned(),
+        inputs: inputs.collect(),
+        output: plan.output.clone(),
+        reducers: plan.reducers,
+        // One per run of this command: a repeated submit is the same job.
+        idempotency_key: format!("{:032x}", rand::random::<u128>()),
+    };
+    Ok(connection.cluster.jobs().submit(spec).await?.id)
+}
+
+async fn upload(store: &farquorum_storage::Store, path: &Path, prefix: &str) -> Result<Vec<String>, Failure> {
+    let bar = watch::bytes_bar("upload");
+    let uploaded = farquorum_worker::upload(store, path, prefix, |progress| {
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes);
+    })
+    .await;
+    bar.finish_and_clear();
+    let uploaded = uploaded.map_err(Failure::usage)?;
+    if uploaded.progress.skipped > 0 && std::io::stderr().is_terminal() {
+        eprintln!("{} files were skipped: not text, or not readable", uploaded.progress.skipped);
+    }
+    Ok(uploaded.urls)
+}
+
+fn print_reference(input: &Path) -> Result<ExitCode, Failure> {
+    let counts = reference::count(input)?;
+    let mut out = std::io::stdout().lock();
+    for part in reference::parts(&counts, 1) {
+        out.write_all(&part)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

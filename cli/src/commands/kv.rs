@@ -1,0 +1,191 @@
+//! `farquorum kv`: the linearizable key-value store. Keys and values are bytes: arguments are taken as they are typed,
+//! and what is not UTF-8 is printed as `base64:...`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use farquorum_proto::v1::{KeyValue, ListRequest};
+use serde::Serialize;
+
+use super::cluster::Connection;
+use crate::args::Global;
+use crate::failure::{Failure, Kind};
+use crate::output::{self, Format, Show, rows, write_line};
+use crate::runtime;
+
+/// `farquorum kv`
+#[derive(Debug, Args)]
+pub(crate) struct KvArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Set a key
+    Set {
+        /// At most 4096 bytes
+        key: String,
+        /// At most 1 MiB; `-` reads standard input
+        value: String,
+    },
+    /// Print a value; exit code 1 when the key is absent
+    Get {
+        /// Key
+        key: String,
+        /// Answer from any node's own state, which may be old
+        #[arg(long)]
+        stale: bool,
+    },
+    /// Delete a key
+    Del {
+        /// Key
+        key: String,
+    },
+    /// Set a key only when its value is the expected one; exit code 4 when it is not
+    Cas {
+        /// Key
+        key: String,
+        /// Value that must be there; without it, the key must be absent
+        #[arg(long)]
+        expect: Option<String>,
+        /// New value
+        value: String,
+    },
+    /// List keys and values in byte order
+    List {
+        /// Only keys that begin with this
+        #[arg(default_value = "")]
+        prefix: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Pair {
+    key: String,
+    value: String,
+    revision: u64,
+}
+
+impl From<KeyValue> for Pair {
+    fn from(kv: KeyValue) -> Self {
+        Self { key: text(&kv.key), value: text(&kv.value), revision: kv.revision }
+    }
+}
+
+impl Show for Pair {
+    fn table(&self) -> String {
+        self.value.clone()
+    }
+}
+
+#[derive(Serialize)]
+struct Pairs {
+    items: Vec<Pair>,
+}
+
+impl Show for Pairs {
+    fn table(&self) -> String {
+        let row = |pair: &Pair| [pair.key.clone(), pair.value.clone(), pair.revision.to_string()];
+        rows(["KEY", "VALUE", "REVISION"], self.items.iter().map(row))
+    }
+}
+
+#[derive(Serialize)]
+struct Written {
+    revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existed: Option<bool>,
+}
+
+impl Show for Written {
+    fn table(&self) -> String {
+        match self.existed {
+            Some(false) => format!("was not there (revision {})", self.revision),
+            _ => format!("ok (revision {})", self.revision),
+        }
+    }
+}
+
+fn text(bytes: &Bytes) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => format!("base64:{}", STANDARD.encode(bytes)),
+    }
+}
+
+/// Runs a verb.
+pub(crate) fn run(global: &Global, args: KvArgs) -> Result<ExitCode, Failure> {
+    let connection = Connection::open(global)?;
+    runtime::block_on(verb(global, &connection, args.verb))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verb(global: &Global, connection: &Connection, verb: Verb) -> Result<(), Failure> {
+    let kv = connection.cluster.kv();
+    match verb {
+        Verb::Set { key, value } => {
+            let revision = kv.set(key, read(value)?).await?.revision;
+            output::print(global.output, &Written { revision, existed: None })
+        }
+        Verb::Get { key, stale } => get(global, connection, key, stale).await,
+        Verb::Del { key } => {
+            let deleted = kv.delete(key).await?;
+            output::print(global.output, &Written { revision: deleted.revision, existed: Some(deleted.existed) })
+        }
+        Verb::Cas { key, expect, value } => {
+            let answer = kv.compare_and_set(key.clone(), expect.map(Bytes::from), read(value)?).await?;
+            if answer.swapped {
+                let revision = answer.current.map(|kv| kv.revision).unwrap_or_default();
+                return output::print(global.output, &Written { revision, existed: None });
+            }
+            let there = answer.current.map_or_else(|| "absent".to_owned(), |kv| format!("{:?}", text(&kv.value)));
+            Err(Failure::new(Kind::Refused, format!("{key:?} was not set: its value is {there}, not the expected one")))
+        }
+        Verb::List { prefix } => list(global, connection, prefix).await,
+    }
+}
+
+async fn get(global: &Global, connection: &Connection, key: String, stale: bool) -> Result<(), Failure> {
+    let Some(pair) = connection.cluster.kv().get(key.clone(), stale).await?.kv else {
+        return Err(Failure::failed(format!("there is no key {key:?}")));
+    };
+    if global.output == Format::Table {
+        // The bytes as they are, so that a value can be piped.
+        let mut out = std::io::stdout().lock();
+        out.write_all(&pair.value)?;
+        return Ok(writeln!(out)?);
+    }
+    output::print(global.output, &Pair::from(pair))
+}
+
+async fn list(global: &Global, connection: &Connection, prefix: String) -> Result<(), Failure> {
+    let mut items = Vec::new();
+    let mut request = ListRequest { prefix: prefix.into(), page_size: 1000, page_token: String::new() };
+    loop {
+        let page = connection.cluster.kv().list(request.clone()).await?;
+        items.extend(page.kvs.into_iter().map(Pair::from));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+    }
+    if items.is_empty() && global.output == Format::Table {
+        return write_line("no keys");
+    }
+    output::print(global.output, &Pairs { items })
+}
+
+/// The value itself, or standard input for `-`.
+fn read(value: String) -> Result<Bytes, Failure> {
+    if value != "-" {
+        return Ok(Bytes::from(value));
+    }
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
+    Ok(Bytes::from(bytes))
+}

@@ -1,0 +1,44 @@
+//! One file per subcommand.
+
+pub(crate) mod bench;
+pub(crate) mod certs;
+pub(crate) mod cluster;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod demo_writer;
+pub(crate) mod job;
+pub(crate) mod job_view;
+pub(crate) mod job_watch;
+pub(crate) mod kv;
+pub(crate) mod node;
+pub(crate) mod object_store;
+pub(crate) mod reference;
+pub(crate) mod status;
+pub(crate) mod storage;
+pub(crate) mod task;
+pub(crate) mod transfer;
+pub(crate) mod worker;
+
+use std::process::ExitCode;
+
+use crate::args::{Command, Global};
+use crate::failure::Failure;
+
+/// Runs a command that needs no fork.
+pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Status => status::run(global),
+        Command::Kv(args) => kv::run(global, args),
+        Command::Worker(args) => worker::run(global, args),
+        Command::Task(args) => task::run(global, args),
+        Command::Job(args) => job::run(global, args),
+        Command::Transfer(args) => transfer::run(global, &args),
+        Command::Storage(args) => storage::run(global, &args),
+        Command::Config(args) => config::run(global, &args),
+        Command::Certs(args) => certs::run(&args),
+        Command::Node(args) => node::run(global, args),
+        Command::ObjectStore(args) => object_store::run(global, &args),
+        Command::Bench(args) => bench::run(global, &args),
+        Command::Sim(_) | Command::Demo(_) => Err(Failure::failed("this command forks and is run by main")),
+    }
+}

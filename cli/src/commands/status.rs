@@ -1,0 +1,130 @@
+//! `farquorum status`: every node's own view, side by side.
+
+use std::process::ExitCode;
+
+use farquorum_proto::v1::{NodeStatus, RaftRole};
+use serde::Serialize;
+
+use super::cluster::Connection;
+use crate::args::Global;
+use crate::failure::{Failure, Kind};
+use crate::output::{self, Show, rows};
+use crate::runtime;
+
+#[derive(Serialize)]
+struct Status {
+    cluster: String,
+    leader: Option<String>,
+    nodes: Vec<NodeRow>,
+}
+
+#[derive(Default, Serialize)]
+struct NodeRow {
+    name: String,
+    id: u64,
+    cloud: String,
+    role: &'static str,
+    term: u64,
+    committed: u64,
+    applied: u64,
+    state_hash: String,
+    uptime_ms: u64,
+    tasks_pending: u64,
+    tasks_active: u64,
+    workers_healthy: u64,
+    keys: u64,
+    /// Round trips to the peers, ms.
+    rtt_ms: Vec<Rtt>,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Rtt {
+    to: String,
+    ms: f64,
+}
+
+impl Show for Status {
+    fn table(&self) -> String {
+        let row = |node: &NodeRow| {
+            if let Some(error) = &node.error {
+                let mut row: [String; 9] = std::array::from_fn(|_| String::new());
+                [row[0], row[2], row[8]] = [node.name.clone(), "unreachable".to_owned(), error.clone()];
+                return row;
+            }
+            let rtts: Vec<String> = node.rtt_ms.iter().map(|rtt| format!("{} {:.1} ms", rtt.to, rtt.ms)).collect();
+            [
+                node.name.clone(),
+                node.cloud.clone(),
+                node.role.to_owned(),
+                node.term.to_string(),
+                node.committed.to_string(),
+                node.applied.to_string(),
+                node.keys.to_string(),
+                node.workers_healthy.to_string(),
+                rtts.join("  "),
+            ]
+        };
+        let nodes = rows(
+            ["NODE", "CLOUD", "ROLE", "TERM", "COMMITTED", "APPLIED", "KEYS", "WORKERS", "RTT TO PEERS"],
+            self.nodes.iter().map(row),
+        );
+        let leader = self.leader.as_deref().unwrap_or("none");
+        format!("cluster {}, leader {leader}\n\n{nodes}", self.cluster)
+    }
+}
+
+/// Asks every node; exit code 3 when none leads.
+pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
+    let connection = Connection::open(global)?;
+    let status = runtime::block_on(async {
+        let statuses = connection.statuses().await;
+        let leads = |status: &NodeStatus| status.role() == RaftRole::Leader;
+        let leader = statuses
+            .iter()
+            .filter_map(|(name, status)| Some((name, status.as_ref().ok()?)))
+            .filter(|(_, status)| leads(status))
+            .max_by_key(|(_, status)| status.term)
+            .map(|(name, _)| name.clone());
+        let nodes = statuses.into_iter().map(|(name, status)| row(name, status)).collect();
+        Ok(Status { cluster: connection.context.cluster.clone(), leader, nodes })
+    })?;
+    let led = status.leader.is_some();
+    output::print(global.output, &status)?;
+    if led {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new(Kind::NotAvailable, "no node leads: writes wait until a majority can reach each other")
+        .hint("farquorum sim status shows which hosts and links are down"))
+}
+
+fn row(name: String, status: Result<NodeStatus, String>) -> NodeRow {
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => return NodeRow { name, role: "unreachable", error: Some(error), ..NodeRow::default() },
+    };
+    let role = match status.role() {
+        RaftRole::Leader => "leader",
+        RaftRole::Candidate => "candidate",
+        RaftRole::Follower | RaftRole::Unspecified => "follower",
+    };
+    let millis = |micros: u64| std::time::Duration::from_micros(micros).as_secs_f64() * 1000.0;
+    let rtts = status.peers.iter().filter_map(|peer| Some(Rtt { to: peer.name.clone(), ms: millis(peer.rtt_us?) }));
+    NodeRow {
+        name,
+        role,
+        rtt_ms: rtts.collect(),
+        id: status.id,
+        cloud: status.cloud,
+        term: status.term,
+        committed: status.committed,
+        applied: status.applied,
+        state_hash: status.state_hash,
+        uptime_ms: status.uptime_ms,
+        tasks_pending: status.tasks_pending,
+        tasks_active: status.tasks_active,
+        workers_healthy: status.workers_healthy,
+        keys: status.keys,
+        error: None,
+    }
+}

@@ -1,0 +1,35 @@
+//! `farquorum transfer`: hand leadership to another node.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::cluster::Connection;
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::output::write_line;
+use crate::runtime;
+
+/// `farquorum transfer`
+#[derive(Debug, Args)]
+pub(crate) struct TransferArgs {
+    /// Node; without it, the leader picks the one that is furthest along
+    node: Option<String>,
+}
+
+/// Hands leadership over and says who leads then.
+pub(crate) fn run(global: &Global, args: &TransferArgs) -> Result<ExitCode, Failure> {
+    let connection = Connection::open(global)?;
+    let nodes = &connection.context.nodes;
+    let to = match &args.node {
+        None => 0,
+        Some(name) => nodes.iter().find(|node| node.name == *name).map(|node| node.id).ok_or_else(|| {
+            let known: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+            Failure::usage(format!("there is no node {name:?}; the nodes are: {}", known.join(", ")))
+        })?,
+    };
+    let leader = runtime::block_on(async { Ok(connection.cluster.cluster().transfer_leader(to).await?.leader_id) })?;
+    let name = nodes.iter().find(|node| node.id == leader).map_or("unknown", |node| node.name.as_str());
+    write_line(&format!("{name} leads"))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,118 @@
+//! How a command ends when it does not succeed: a message that says what, where, what is allowed and what to try
+//! next, and an exit code that a script can rely on.
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// What kind of failure, by exit code. The codes are part of the command line's contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// 1: it was tried and did not work.
+    Failed,
+    /// 2: the command line or the configuration is wrong; nothing was tried.
+    Usage,
+    /// 3: no quorum, no answer within the deadline, nothing is running.
+    NotAvailable,
+    /// 4: not allowed, or in conflict with what is there.
+    Refused,
+    /// 5: measured, and the samples do not decide.
+    Inconclusive,
+    /// 130: interrupted by the user.
+    Interrupted,
+}
+
+impl Kind {
+    /// The process's exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotAvailable => 3,
+            Self::Refused => 4,
+            Self::Inconclusive => 5,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure of this kind.
+    pub(crate) fn new(kind: Kind, message: impl Display) -> Self {
+        Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Tried, did not work.
+    pub(crate) fn failed(message: impl Display) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    /// Wrong usage or configuration.
+    pub(crate) fn usage(message: impl Display) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Adds the next thing to try.
+    pub(crate) fn hint(mut self, hint: impl Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// What kind it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The message without decoration.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Writes it to standard error. An interrupted command says nothing: the user knows.
+    pub(crate) fn print(&self) {
+        if self.kind == Kind::Interrupted && self.message.is_empty() {
+            return;
+        }
+        let (bold, reset) = if colour() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+        eprintln!("{bold}error:{reset} {}", self.message.trim_start_matches("error: "));
+        if let Some(hint) = &self.hint {
+            eprintln!("  try: {hint}");
+        }
+    }
+
+    /// The process's exit code.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.kind.code())
+    }
+}
+
+/// Colour only for a person who did not refuse it (<https://no-color.org>).
+pub(crate) fn colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+}
+
+impl From<farquorum_client::ClientError> for Failure {
+    fn from(error: farquorum_client::ClientError) -> Self {
+        let kind = match error.exit_code() {
+            2 => Kind::Usage,
+            3 => Kind::NotAvailable,
+            4 => Kind::Refused,
+            _ => Kind::Failed,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error)
+    }
+}

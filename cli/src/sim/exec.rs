@@ -1,0 +1,88 @@
+//! `sim exec`: a program of the user's inside a host of the emulated WAN, with the caller's streams, folder,
+//! environment and user id.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use super::protocol::{Exec, Request, Response};
+use super::socket::Line;
+use super::supervisor::Supervisor;
+
+/// Runs the program; answers when it has ended. When the caller goes away first, the program is killed.
+pub(crate) fn serve(supervisor: &Arc<Supervisor>, line: &mut Line, exec: &Exec) -> Option<Response> {
+    let fds = line.take_fds();
+    match start(supervisor, exec, fds) {
+        Ok(pid) => {
+            relay_signals(line, pid);
+            let code = supervisor.reaper.wait(pid, None)?;
+            Some(Response::Exited(code))
+        }
+        Err(message) => Some(Response::Error { usage: true, message }),
+    }
+}
+
+fn start(supervisor: &Supervisor, exec: &Exec, fds: Vec<OwnedFd>) -> Result<Pid, String> {
+    let [stdin, stdout, stderr] = <[OwnedFd; 3]>::try_from(fds)
+        .map_err(|got| format!("exec needs the caller's three streams, {} came", got.len()))?;
+    let (program, args) = exec.argv.split_first().ok_or("exec needs a program: sim exec HOST -- PROGRAM")?;
+    let mut command = Command::new(program);
+    command.args(args).current_dir(&exec.cwd).env_clear().envs(exec.environment.iter().cloned());
+    command.env("FARQUORUM_HOST", &exec.host);
+    command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr)).process_group(0);
+    supervisor.lab.place(&exec.host, &mut command).map_err(|error| error.to_string())?;
+    become_caller(&mut command, exec.uid, exec.gid);
+    supervisor
+        .reaper
+        .spawn(&mut command)
+        .map_err(|error| format!("cannot run {program} on {} in {}: {error}", exec.host, exec.cwd.display()))
+}
+
+/// Programs such as databases refuse to run as root. Inside a user namespace of its own the program has the caller's
+/// id, which stands for the same user outside.
+fn become_caller(command: &mut Command, uid: u32, gid: u32) {
+    if uid == 0 {
+        return;
+    }
+    let inside = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    let uid_map = format!("{uid} {} 1\n", inside.0);
+    let gid_map = format!("{gid} {} 1\n", inside.1);
+    let step = move || -> std::io::Result<()> {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER)?;
+        write_all(c"/proc/self/setgroups", b"deny")?;
+        write_all(c"/proc/self/uid_map", uid_map.as_bytes())?;
+        write_all(c"/proc/self/gid_map", gid_map.as_bytes())
+    };
+    // SAFETY: the closure makes system calls only (unshare, open, write, close) on memory made before the fork.
+    unsafe { command.pre_exec(step) };
+}
+
+/// Async-signal-safe: no allocation, no locks.
+fn write_all(path: &std::ffi::CStr, bytes: &[u8]) -> std::io::Result<()> {
+    use nix::fcntl::{OFlag, open};
+    let fd = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+    nix::unistd::write(&fd, bytes)?;
+    Ok(())
+}
+
+/// A thread that passes the caller's signals on, and kills the program's group when the caller is gone.
+fn relay_signals(line: &Line, pid: Pid) {
+    let Ok(stream) = line.stream() else { return };
+    let relay = move || {
+        let mut line = Line::new(stream);
+        loop {
+            let signal = match line.receive::<Request>() {
+                Ok(Some(Request::Signal(number))) => Signal::try_from(number).unwrap_or(Signal::SIGTERM),
+                _ => break,
+            };
+            let _gone = nix::sys::signal::killpg(pid, signal);
+        }
+        let _gone = nix::sys::signal::killpg(pid, Signal::SIGKILL);
+    };
+    // Without the thread the program only misses signals; it still ends with the simulation.
+    let _unstarted = std::thread::Builder::new().name("exec-signals".into()).spawn(relay);
+}

@@ -1,0 +1,61 @@
+//! What must be on disk before the simulation starts: configuration, authorities and certificates, credentials, the
+//! context file.
+
+use farquorum_config::{Config, Loaded};
+
+use super::folder::Folder;
+use super::report::HostPlan;
+use super::up::UpArgs;
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::paths::Caller;
+
+/// Loads and checks the configuration; warnings go to standard error.
+pub(crate) fn configuration(global: &Global, args: &UpArgs) -> Result<Loaded, Failure> {
+    let mut sources = global.sources();
+    sources.topology.clone_from(&args.topology);
+    sources.preset.clone_from(&args.preset);
+    let loaded = farquorum_config::load(&sources).map_err(Failure::usage)?;
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(loaded)
+}
+
+/// Makes everything that is not there yet.
+pub(crate) fn folder(folder: &Folder, loaded: &Loaded, name: &str, hosts: &[HostPlan]) -> Result<(), Failure> {
+    folder.create()?;
+    let config = &loaded.config;
+    farquorum_node::storage::check_data_dir(&folder.root, config.limits.free_bytes_min).map_err(Failure::failed)?;
+    same_members(folder, loaded)?;
+    crate::commands::certs::ensure_all(&folder.certs(), config)?;
+    super::context::write(folder, config, name, hosts)?;
+    if let Some(caller) = Caller::from_sudo() {
+        caller.own(&folder.root)?;
+    }
+    Ok(())
+}
+
+/// Data of other members cannot be continued: a node's id and its store belong together.
+fn same_members(folder: &Folder, loaded: &Loaded) -> Result<(), Failure> {
+    let members = |config: &Config| -> Vec<String> {
+        config.nodes.iter().map(|node| format!("{} = {}", node.id, node.name)).collect()
+    };
+    let file = folder.config();
+    if file.exists() {
+        let sources = farquorum_config::Sources { file: Some(file.clone()), ..Default::default() };
+        let before = farquorum_config::load(&sources).map(|before| members(&before.config)).unwrap_or_default();
+        let now = members(&loaded.config);
+        if before != now && folder.root.join("data").read_dir().is_ok_and(|mut data| data.next().is_some()) {
+            return Err(Failure::usage(format!(
+                "{} holds the data of other members ({}); this start has {}",
+                folder.root.display(),
+                before.join(", "),
+                now.join(", ")
+            ))
+            .hint("--fresh deletes that data, another --name keeps it"));
+        }
+    }
+    std::fs::write(&file, loaded.to_toml())
+        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))
+}

@@ -1,0 +1,154 @@
+//! The process of one host: how it is started, and kill, pause, resume, restart.
+
+use std::fs::OpenOptions;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use farquorum_netem::lab::Lab;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::reaper::Reaper;
+
+/// How long a process may take to stop by itself before it is killed: a node hands leadership over first.
+const STOP_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// What runs on a host: this binary with these arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    /// Host.
+    pub(crate) host: String,
+    /// Arguments after the binary's name.
+    pub(crate) args: Vec<String>,
+    /// Where its output goes; appended.
+    pub(crate) log: PathBuf,
+}
+
+/// The process of one host.
+pub(crate) struct Process {
+    /// What it is.
+    pub(crate) program: Program,
+    pid: Option<Pid>,
+    paused: bool,
+    /// Starts so far.
+    pub(crate) starts: u32,
+    last_end: Option<i32>,
+}
+
+impl Process {
+    /// Not started yet.
+    pub(crate) fn new(program: Program) -> Self {
+        Self { program, pid: None, paused: false, starts: 0, last_end: None }
+    }
+
+    /// Starts it inside its host.
+    pub(crate) fn start(&mut self, lab: &Lab, reaper: &Reaper) -> Result<(), String> {
+        let host = self.program.host.clone();
+        let failed = |what: &str, error: &dyn std::fmt::Display| format!("cannot start {host}: {what}: {error}");
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.program.log)
+            .map_err(|error| failed(&self.program.log.display().to_string(), &error))?;
+        let errors = log.try_clone().map_err(|error| failed("its log", &error))?;
+        let binary = std::env::current_exe().map_err(|error| failed("the path of this program", &error))?;
+        let mut command = Command::new(binary);
+        command.args(&self.program.args).env_clear().envs(kept_environment());
+        command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
+        lab.place(&host, &mut command).map_err(|error| failed("its network", &error))?;
+        self.pid = Some(reaper.spawn(&mut command).map_err(|error| failed("fork", &error))?);
+        self.paused = false;
+        self.starts += 1;
+        Ok(())
+    }
+
+    /// Its process id when it runs (also when paused).
+    pub(crate) fn running(&mut self, reaper: &Reaper) -> Option<Pid> {
+        let pid = self.pid?;
+        if let Some(ended) = reaper.ended(pid) {
+            self.last_end = Some(ended);
+            self.pid = None;
+        }
+        self.pid
+    }
+
+    /// running, paused, stopped (exit status N).
+    pub(crate) fn state(&mut self, reaper: &Reaper) -> String {
+        match (self.running(reaper), self.paused, self.last_end) {
+            (Some(_), true, _) => "paused".to_owned(),
+            (Some(_), false, _) => "running".to_owned(),
+            (None, _, Some(code)) if code > 128 => format!("stopped (signal {})", code - 128),
+            (None, _, Some(code)) => format!("stopped (exit status {code})"),
+            (None, _, None) => "stopped".to_owned(),
+        }
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub(crate) fn kill(&mut self, reaper: &Reaper) -> Result<(), String> {
+        let pid = self.must_run(reaper)?;
+        send(pid, Signal::SIGKILL)?;
+        self.last_end = reaper.wait(pid, Some(STOP_TIMEOUT));
+        self.pid = None;
+        Ok(())
+    }
+
+    /// SIGSTOP.
+    pub(crate) fn pause(&mut self, reaper: &Reaper) -> Result<(), String> {
+        send(self.must_run(reaper)?, Signal::SIGSTOP)?;
+        self.paused = true;
+        Ok(())
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&mut self, reaper: &Reaper) -> Result<(), String> {
+        send(self.must_run(reaper)?, Signal::SIGCONT)?;
+        self.paused = false;
+        Ok(())
+    }
+
+    /// Asks it to stop; a paused one is resumed for that.
+    pub(crate) fn terminate(&mut self, reaper: &Reaper) {
+        if let Some(pid) = self.running(reaper) {
+            let _gone = send(pid, Signal::SIGTERM);
+            let _gone = send(pid, Signal::SIGCONT);
+        }
+    }
+
+    /// Waits for the end, then kills.
+    pub(crate) fn await_end(&mut self, reaper: &Reaper, limit: Duration) {
+        let Some(pid) = self.running(reaper) else { return };
+        self.last_end = reaper.wait(pid, Some(limit)).or_else(|| {
+            let _gone = send(pid, Signal::SIGKILL);
+            reaper.wait(pid, Some(limit))
+        });
+        self.pid = None;
+    }
+
+    /// Stops it if it runs, and starts it.
+    pub(crate) fn restart(&mut self, lab: &Lab, reaper: &Reaper) -> Result<(), String> {
+        self.terminate(reaper);
+        self.await_end(reaper, STOP_TIMEOUT);
+        self.start(lab, reaper)
+    }
+
+    fn must_run(&mut self, reaper: &Reaper) -> Result<Pid, String> {
+        let state = self.state(reaper);
+        self.running(reaper).ok_or_else(|| {
+            let host = &self.program.host;
+            format!("{host} is {state}; start it with: farquorum sim restart {host}")
+        })
+    }
+}
+
+/// What a process of the simulation keeps of the environment: enough to run programs, nothing that configures it.
+fn kept_environment() -> impl Iterator<Item = (String, String)> {
+    ["PATH", "HOME", "LANG", "TMPDIR", "RUST_BACKTRACE", "FARQUORUM_LOG"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+}
+
+fn send(pid: Pid, signal: Signal) -> Result<(), String> {
+    kill(pid, signal).map_err(|error| format!("{signal} to process {pid}: {error}"))
+}

@@ -1,0 +1,68 @@
+//! The tables of `farquorum sim`.
+
+use super::protocol::{Checked, HostStatus, LinkStatus, PairCheck, SimStatus};
+use crate::output::{Show, bytes, rows};
+
+impl Show for SimStatus {
+    fn table(&self) -> String {
+        let host = |host: &HostStatus| {
+            let ports: Vec<String> = host.ports.iter().map(|(name, address)| format!("{name} {address}")).collect();
+            [
+                host.name.clone(),
+                host.role.clone(),
+                host.cloud.clone(),
+                host.address.clone(),
+                host.state.clone(),
+                ports.join("  "),
+            ]
+        };
+        let hosts =
+            rows(["HOST", "ROLE", "CLOUD", "ADDRESS", "STATE", "FROM THIS MACHINE"], self.hosts.iter().map(host));
+        format!(
+            "{hosts}\n\n{}\n\nemulator: {}; delivers late by {:.0} us (p50), {:.0} us (p99)",
+            links(&self.links),
+            self.backend,
+            self.lateness_p50_us,
+            self.lateness_p99_us
+        )
+    }
+}
+
+fn links(links: &[LinkStatus]) -> String {
+    let link = |link: &LinkStatus| {
+        let state = if link.cut { "cut".to_owned() } else { "up".to_owned() };
+        [
+            link.from.clone(),
+            link.to.clone(),
+            format!("{} ms", link.delay_ms),
+            format!("{} ms", link.jitter_ms),
+            format!("{} %", link.loss * 100.0),
+            link.rate_mbit.map_or_else(|| "unlimited".to_owned(), |rate| format!("{rate} Mbit/s")),
+            state,
+            bytes(link.bytes),
+            link.dropped.to_string(),
+        ]
+    };
+    rows(["FROM", "TO", "DELAY", "JITTER", "LOSS", "RATE", "STATE", "DELIVERED", "DROPPED"], links.iter().map(link))
+}
+
+impl Show for Checked {
+    fn table(&self) -> String {
+        pairs(&self.pairs)
+    }
+}
+
+/// The table of a self-test.
+fn pairs(pairs: &[PairCheck]) -> String {
+    let row = |pair: &PairCheck| {
+        [
+            pair.from.clone(),
+            pair.to.clone(),
+            format!("{:.2} ms", pair.configured_ms),
+            pair.measured_ms.map_or_else(|| "no answer".to_owned(), |ms| format!("{ms:.2} ms")),
+            pair.error_ms.map_or_else(String::new, |ms| format!("{ms:+.2} ms")),
+            if pair.ok { "ok".to_owned() } else { "OFF".to_owned() },
+        ]
+    };
+    rows(["FROM", "TO", "CONFIGURED RTT", "MEASURED", "ERROR", ""], pairs.iter().map(row))
+}

@@ -1,0 +1,162 @@
+//! Lines and file descriptors over a Unix socket, both ends.
+
+use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::protocol::{LINE_MAX, Request, Response};
+use crate::failure::{Failure, Kind};
+
+/// One end of the conversation.
+pub(crate) struct Line {
+    stream: UnixStream,
+    buffer: Vec<u8>,
+    fds: Vec<OwnedFd>,
+}
+
+impl Line {
+    /// Over a connected socket.
+    pub(crate) fn new(stream: UnixStream) -> Self {
+        Self { stream, buffer: Vec::new(), fds: Vec::new() }
+    }
+
+    /// A second handle to the same socket, for a thread that only writes.
+    pub(crate) fn stream(&self) -> io::Result<UnixStream> {
+        self.stream.try_clone()
+    }
+
+    /// Sends one value as a line, with file descriptors beside its first byte.
+    pub(crate) fn send<T: Serialize>(&mut self, value: &T, fds: &[RawFd]) -> io::Result<()> {
+        let mut line = serde_json::to_vec(value)?;
+        line.push(b'\n');
+        if fds.is_empty() {
+            return self.stream.write_all(&line);
+        }
+        let rights = [ControlMessage::ScmRights(fds)];
+        let sent = sendmsg::<()>(
+            self.stream.as_raw_fd(),
+            &[IoSlice::new(&line)],
+            &rights,
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        )?;
+        self.stream.write_all(line.get(sent..).unwrap_or_default())
+    }
+
+    /// The next value; `None` when the other end closed.
+    pub(crate) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                return Ok(Some(serde_json::from_slice(&line)?));
+            }
+            if self.buffer.len() > LINE_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line longer than 1 MiB"));
+            }
+            if self.fill()? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// File descriptors that came with the lines so far.
+    pub(crate) fn take_fds(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.fds)
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        let mut bytes = [0_u8; 16 * 1024];
+        let mut space = nix::cmsg_space!([RawFd; 3]);
+        let mut slices = [IoSliceMut::new(&mut bytes)];
+        let message = match recvmsg::<()>(
+            self.stream.as_fd().as_raw_fd(),
+            &mut slices,
+            Some(&mut space),
+            MsgFlags::MSG_CMSG_CLOEXEC,
+        ) {
+            Err(nix::errno::Errno::EINTR) => return self.fill(),
+            other => other?,
+        };
+        let count = message.bytes;
+        for control in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(received) = control {
+                for fd in received {
+                    // SAFETY: the kernel has just made this descriptor for us; nothing else owns it.
+                    self.fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
+                }
+            }
+        }
+        self.buffer.extend_from_slice(bytes.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+/// Connects to the supervisor of a simulation.
+pub(crate) fn connect(socket: &Path) -> Result<Line, Failure> {
+    UnixStream::connect(socket).map(Line::new).map_err(|error| {
+        Failure::new(Kind::NotAvailable, format!("no simulation answers at {}: {error}", socket.display()))
+            .hint("make sim-up")
+    })
+}
+
+/// Asks one thing.
+pub(crate) fn ask(socket: &Path, request: &Request) -> Result<Response, Failure> {
+    let mut line = connect(socket)?;
+    line.send(request, &[])?;
+    answer(&mut line)
+}
+
+/// Waits for an answer; an error becomes a failure.
+pub(crate) fn answer(line: &mut Line) -> Result<Response, Failure> {
+    match line.receive()? {
+        Some(Response::Error { usage, message }) => {
+            Err(Failure::new(if usage { Kind::Usage } else { Kind::Failed }, message))
+        }
+        Some(response) => Ok(response),
+        None => Err(Failure::new(Kind::NotAvailable, "the simulation's supervisor ended without an answer")),
+    }
+}
+
+/// Reads everything that is left, until the other end closes: how `down` waits for the supervisor's end.
+pub(crate) fn drain(line: &mut Line) {
+    let mut rest = [0_u8; 1024];
+    while matches!(line.stream.read(&mut rest), Ok(count) if count > 0) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek as _, SeekFrom};
+
+    use super::*;
+
+    #[test]
+    fn lines_and_descriptors_arrive() {
+        let (left, right) = UnixStream::pair().unwrap();
+        let (mut left, mut right) = (Line::new(left), Line::new(right));
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"through the socket").unwrap();
+        left.send(&Request::Signal(2), &[file.as_raw_fd()]).unwrap();
+        left.send(&Request::Status, &[]).unwrap();
+        assert_eq!(right.receive::<Request>().unwrap(), Some(Request::Signal(2)));
+        assert_eq!(right.receive::<Request>().unwrap(), Some(Request::Status));
+        let mut received = std::fs::File::from(right.take_fds().pop().unwrap());
+        let mut text = String::new();
+        received.seek(SeekFrom::Start(0)).unwrap();
+        received.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "through the socket");
+        drop(left);
+        assert_eq!(right.receive::<Request>().unwrap(), None);
+    }
+
+    #[test]
+    fn garbage_is_an_error_and_not_a_panic() {
+        let (mut left, right) = UnixStream::pair().unwrap();
+        left.write_all(b"not json\n").unwrap();
+        assert!(Line::new(right).receive::<Request>().is_err());
+    }
+}

@@ -1,0 +1,164 @@
+//! Pid 1 of the simulation: holds the lab, the processes of its hosts, and answers on the control socket. When it
+//! ends, by whatever means, the kernel ends everything else with it.
+
+use std::os::unix::net::UnixListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use farquorum_netem::forward::Forwarder;
+use farquorum_netem::lab::Lab;
+use farquorum_netem::wan::{WanControl, WanError};
+
+use super::process::{Process, Program};
+use super::protocol::{Request, Response, SimStatus};
+use super::reaper::Reaper;
+use super::{report, server};
+
+/// What the front process prepared.
+pub(crate) struct Plan {
+    /// Name of the simulation.
+    pub(crate) name: String,
+    /// What runs where, in the order of starting.
+    pub(crate) programs: Vec<Program>,
+    /// Roles and host ports of all hosts.
+    pub(crate) hosts: Vec<report::HostPlan>,
+}
+
+/// Pid 1's state.
+pub(crate) struct Supervisor {
+    /// The emulated WAN.
+    pub(crate) lab: Lab,
+    /// Starts and reaps.
+    pub(crate) reaper: Reaper,
+    control: WanControl,
+    /// Ways in from outside; dropped, they close.
+    _forwarder: Forwarder,
+    plan: Plan,
+    processes: Mutex<Vec<Process>>,
+}
+
+impl Supervisor {
+    /// Over a started lab; nothing runs in it yet.
+    pub(crate) fn new(lab: Lab, forwarder: Forwarder, plan: Plan) -> std::io::Result<Arc<Self>> {
+        let processes = plan.programs.iter().cloned().map(Process::new).collect();
+        let control = lab.control();
+        let reaper = Reaper::start()?;
+        Ok(Arc::new(Self { lab, reaper, control, _forwarder: forwarder, plan, processes: Mutex::new(processes) }))
+    }
+
+    /// Starts every host's process.
+    pub(crate) fn start_all(&self) -> Result<(), String> {
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.iter_mut().try_for_each(|process| process.start(&self.lab, &self.reaper))
+    }
+
+    /// Serves the control socket for ever.
+    pub(crate) fn serve(self: &Arc<Self>, listener: &UnixListener) {
+        server::serve(self, listener);
+    }
+
+    /// Does what is asked.
+    pub(crate) fn handle(&self, request: &Request) -> Response {
+        let result = match request {
+            Request::Status => return self.status(),
+            Request::Check => return self.check(),
+            Request::Link { from, to, change } => self.change_link(from, to, change),
+            Request::Cut { from, to } => wan(self.control.cut(from, to)),
+            Request::Heal { from: Some(from), to: Some(to) } => wan(self.control.heal(from, to)),
+            Request::Heal { from: Some(name), to: None } => wan(self.control.rejoin(name)),
+            Request::Heal { .. } => wan(self.control.heal_all()),
+            Request::Isolate { name } => wan(self.control.isolate(name)),
+            Request::Kill { host } => self.with(host, Process::kill),
+            Request::Pause { host } => self.with(host, Process::pause),
+            Request::Resume { host } => self.with(host, Process::resume),
+            Request::Restart { host } => self.with(host, |process, reaper| process.restart(&self.lab, reaper)),
+            Request::Exec(_) | Request::Signal(_) | Request::Down => Err("not possible here".to_owned()),
+        };
+        match result {
+            Ok(took_us) => Response::Done { took_us },
+            Err(message) => Response::Error { usage: true, message },
+        }
+    }
+
+    /// Everything that is known, for a person and for programs.
+    fn status(&self) -> Response {
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        let hosts = self.plan.hosts.iter().map(|host| {
+            let process = processes.iter_mut().find(|process| process.program.host == host.name);
+            let (state, starts) = process
+                .map_or_else(|| ("-".to_owned(), 0), |process| (process.state(&self.reaper), process.starts));
+            host.status(state, starts)
+        });
+        let hosts = hosts.collect();
+        let network = self.control.lateness().and_then(|lateness| Ok((lateness, report::links(&self.control)?)));
+        match network {
+            Ok((lateness, links)) => Response::Status(Box::new(SimStatus {
+                name: self.plan.name.clone(),
+                backend: self.lab.backend().to_owned(),
+                hosts,
+                links,
+                lateness_p50_us: lateness.p50_us,
+                lateness_p99_us: lateness.p99_us,
+            })),
+            Err(error) => Response::Error { usage: false, message: error.to_string() },
+        }
+    }
+
+    fn check(&self) -> Response {
+        match report::check(&self.lab) {
+            Ok(pairs) => Response::Checked(pairs),
+            Err(message) => Response::Error { usage: false, message },
+        }
+    }
+
+    fn change_link(
+        &self,
+        from: &str,
+        to: &str,
+        change: &super::protocol::LinkChange,
+    ) -> Result<Option<u64>, String> {
+        let links = self.control.links().map_err(|error| error.to_string())?;
+        let current = links.iter().find(|link| link.from == from && link.to == to).ok_or_else(|| {
+            let known: Vec<String> = links.iter().map(|link| format!("{} {}", link.from, link.to)).collect();
+            format!("there is no link from {from} to {to}; the links are: {}", known.join(", "))
+        })?;
+        let shape = change.apply(current.shape.clone())?;
+        wan(self.control.set_link(from, to, shape))
+    }
+
+    fn with(
+        &self,
+        host: &str,
+        act: impl FnOnce(&mut Process, &Reaper) -> Result<(), String>,
+    ) -> Result<Option<u64>, String> {
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: Vec<String> = processes.iter().map(|process| process.program.host.clone()).collect();
+        let process = processes
+            .iter_mut()
+            .find(|process| process.program.host == host)
+            .ok_or_else(|| format!("nothing runs on a host {host:?}; there are: {}", known.join(", ")))?;
+        act(process, &self.reaper).map(|()| None)
+    }
+
+    /// Stops workers, then nodes, then the object store, each by itself if it can; then ends, and with it everything
+    /// that is left.
+    pub(crate) fn stop_and_exit(&self) -> ! {
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        for role in ["worker", "node", "object-store"] {
+            let of_role = |process: &&mut Process| {
+                self.plan.hosts.iter().any(|host| host.name == process.program.host && host.role == role)
+            };
+            processes.iter_mut().filter(of_role).for_each(|process| process.terminate(&self.reaper));
+            // One second each: leadership is not worth handing over when all nodes stop.
+            processes
+                .iter_mut()
+                .filter(of_role)
+                .for_each(|process| process.await_end(&self.reaper, Duration::from_secs(1)));
+        }
+        std::process::exit(0)
+    }
+}
+
+fn wan(result: Result<Duration, WanError>) -> Result<Option<u64>, String> {
+    result.map(|took| u64::try_from(took.as_micros()).ok()).map_err(|error| error.to_string())
+}

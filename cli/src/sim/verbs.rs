@@ -1,0 +1,260 @@
+//! The verbs that ask the running supervisor for one thing.
+
+use std::os::fd::AsRawFd as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::folder::Folder;
+use super::protocol::{Exec, LinkChange, Request, Response};
+use super::socket::{self, answer, ask};
+use super::ready;
+use crate::args::Global;
+use crate::failure::{Failure, Kind};
+use crate::output::{self, Show};
+use crate::paths;
+
+/// `sim down`
+#[derive(Debug, Args)]
+pub(crate) struct DownArgs {
+    /// Delete its data, certificates and logs too
+    #[arg(long)]
+    purge: bool,
+}
+
+/// `sim link`
+#[derive(Debug, Args)]
+pub(crate) struct LinkArgs {
+    /// Cloud that sends
+    from: String,
+    /// Cloud that receives
+    to: String,
+    /// One-way delay
+    #[arg(long, value_name = "MS")]
+    delay_ms: Option<f64>,
+    /// Standard deviation of the delay
+    #[arg(long, value_name = "MS")]
+    jitter_ms: Option<f64>,
+    /// Share of packets lost, 0 to 1
+    #[arg(long, value_name = "SHARE")]
+    loss: Option<f64>,
+    /// Rate; 0 for unlimited
+    #[arg(long, value_name = "MBIT/S")]
+    rate_mbit: Option<f64>,
+    /// Share of packets that overtake, 0 to 1
+    #[arg(long, value_name = "SHARE")]
+    reorder: Option<f64>,
+    /// Change the way back as well
+    #[arg(long)]
+    both: bool,
+}
+
+/// A directed pair.
+#[derive(Debug, Args)]
+pub(crate) struct PairArgs {
+    /// Cloud or host that sends
+    pub(crate) from: String,
+    /// Cloud or host that receives
+    pub(crate) to: String,
+}
+
+/// `sim heal`
+#[derive(Debug, Args)]
+pub(crate) struct HealArgs {
+    /// Cloud or host that sends; alone: all its pairs, both ways; none: every cut
+    pub(crate) from: Option<String>,
+    /// Cloud or host that receives
+    pub(crate) to: Option<String>,
+}
+
+/// A cloud or host.
+#[derive(Debug, Args)]
+pub(crate) struct NameArgs {
+    /// Cloud or host
+    pub(crate) name: String,
+}
+
+/// A host.
+#[derive(Debug, Args)]
+pub(crate) struct HostArgs {
+    /// Host, as `sim status` names it, or `leader`
+    pub(crate) host: String,
+}
+
+/// `sim exec`
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// Host
+    host: String,
+    /// Program and arguments
+    #[arg(last = true, required = true, value_name = "PROGRAM")]
+    argv: Vec<String>,
+}
+
+/// Asks for something that answers only that it is done.
+pub(crate) fn simple(folder: &Folder, request: &Request) -> Result<ExitCode, Failure> {
+    ask(&folder.socket()?, request)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A verb on one host's process; `leader` becomes the leader's name.
+pub(crate) fn process(
+    folder: &Folder,
+    host: &str,
+    request: impl FnOnce(String) -> Request,
+) -> Result<ExitCode, Failure> {
+    let host = if host == "leader" { ready::leader(folder)? } else { host.to_owned() };
+    let request = request(host.clone());
+    ask(&folder.socket()?, &request)?;
+    output::write_line(&host)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Stops the simulation.
+pub(crate) fn down(folder: &Folder, args: &DownArgs) -> Result<ExitCode, Failure> {
+    take_down(folder, args.purge)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Stops the simulation and waits until its supervisor is gone. One that does not run is no failure.
+pub(crate) fn take_down(folder: &Folder, purge: bool) -> Result<(), Failure> {
+    let socket = folder.socket()?;
+    if let Ok(mut line) = socket::connect(&socket) {
+        line.send(&Request::Down, &[])?;
+        socket::drain(&mut line);
+    }
+    for leftover in [socket, folder.context()] {
+        match std::fs::remove_file(&leftover) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::failed(format!("cannot delete {}: {error}", leftover.display())));
+            }
+            _ => {}
+        }
+    }
+    if purge { folder.delete() } else { Ok(()) }
+}
+
+/// Prints what the supervisor knows.
+pub(crate) fn status(global: &Global, folder: &Folder) -> Result<ExitCode, Failure> {
+    if let Response::Status(status) = ask(&folder.socket()?, &Request::Status)? {
+        output::print(global.output, &*status)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Changes a link, and the way back on request.
+pub(crate) fn link(folder: &Folder, args: &LinkArgs) -> Result<ExitCode, Failure> {
+    let change = LinkChange {
+        delay_ms: args.delay_ms,
+        jitter_ms: args.jitter_ms,
+        loss: args.loss,
+        rate_mbit: args.rate_mbit,
+        reorder: args.reorder,
+    };
+    if change == LinkChange::default() {
+        return Err(Failure::usage("nothing to change").hint("--delay-ms, --jitter-ms, --loss, --rate-mbit or --reorder"));
+    }
+    let mut pairs = vec![(&args.from, &args.to)];
+    if args.both {
+        pairs.push((&args.to, &args.from));
+    }
+    for (from, to) in pairs {
+        let request = Request::Link { from: from.clone(), to: to.clone(), change: change.clone() };
+        if let Response::Done { took_us: Some(took) } = ask(&folder.socket()?, &request)? {
+            output::write_line(&format!("{from} -> {to}: in force after {took} us"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a program inside a host and ends as it ended.
+pub(crate) fn exec(folder: &Folder, args: &ExecArgs) -> Result<ExitCode, Failure> {
+    let mut line = socket::connect(&folder.socket()?)?;
+    let request = Request::Exec(Exec {
+        host: args.host.clone(),
+        argv: args.argv.clone(),
+        cwd: std::env::current_dir()?,
+        environment: std::env::vars().collect(),
+        uid: nix::unistd::geteuid().as_raw(),
+        gid: nix::unistd::getegid().as_raw(),
+    });
+    forward_signals(&line)?;
+    let streams = [std::io::stdin().as_raw_fd(), std::io::stdout().as_raw_fd(), std::io::stderr().as_raw_fd()];
+    line.send(&request, &streams)?;
+    match answer(&mut line)? {
+        Response::Exited(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(1))),
+        other => Err(Failure::failed(format!("the supervisor answered {other:?}"))),
+    }
+}
+
+/// The program is no child of this process: what the terminal sends here is passed on.
+fn forward_signals(line: &socket::Line) -> Result<(), Failure> {
+    use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
+    let mut set = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+        set.add(signal);
+    }
+    pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&set), None).map_err(Failure::failed)?;
+    let mut writer = socket::Line::new(line.stream()?);
+    let forward = move || {
+        while let Ok(signal) = set.wait() {
+            #[allow(clippy::as_conversions, reason = "nix gives signals as a C enum; there is no From")]
+            let number = signal as i32;
+            if writer.send(&Request::Signal(number), &[]).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(forward)?;
+    Ok(())
+}
+
+/// Measures every directed pair; exit code 1 when one is off.
+pub(crate) fn check(global: &Global, folder: &Folder) -> Result<ExitCode, Failure> {
+    let Response::Checked(checked) = ask(&folder.socket()?, &Request::Check)? else {
+        return Err(Failure::failed("the supervisor answered something else"));
+    };
+    output::print(global.output, &checked)?;
+    if checked.problems.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::failed(format!("the emulated WAN is not as configured: {}", checked.problems.join("; "))))
+}
+
+#[derive(Serialize)]
+struct Running {
+    simulations: Vec<String>,
+}
+
+impl Show for Running {
+    fn table(&self) -> String {
+        if self.simulations.is_empty() { "no simulation runs".to_owned() } else { self.simulations.join("\n") }
+    }
+}
+
+/// Lists what answers.
+pub(crate) fn list(global: &Global) -> Result<ExitCode, Failure> {
+    let root = paths::state_dir()?.join("sim");
+    let mut simulations = Vec::new();
+    for entry in std::fs::read_dir(&root).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let answers = Folder::named(&name).and_then(|folder| ask(&folder.socket()?, &Request::Status));
+        if answers.is_ok() {
+            simulations.push(name);
+        }
+    }
+    simulations.sort();
+    output::print(global.output, &Running { simulations })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fails when the simulation already runs.
+pub(crate) fn must_not_run(global: &Global, name: &str, folder: &Folder) -> Result<(), Failure> {
+    if let Ok(Response::Status(status)) = folder.socket().and_then(|socket| ask(&socket, &Request::Status)) {
+        output::print(global.output, &*status)?;
+        return Err(Failure::new(Kind::Refused, format!("a simulation named {name:?} already runs (above)"))
+            .hint("farquorum sim down, or another --name to run one beside it"));
+    }
+    Ok(())
+}
