@@ -1,7 +1,25 @@
 //! How nodes talk to each other. Loss is allowed everywhere: Raft sends again.
 
+mod dial;
+mod hello;
+mod lane;
+mod peer;
+mod peers;
+mod queue;
+mod rtt;
+mod server;
+mod snapshot;
+
 use bytes::Bytes;
-use farquorum_config::NodeId;
+use farquorum_config::{Config, NodeId};
+
+pub(crate) use dial::WINDOW_BYTES;
+pub(crate) use hello::{Local, StoreIds};
+pub(crate) use peer::Identities;
+pub use peer::PeerTransport;
+pub use peers::LinkStatus;
+pub use rtt::RttSummary;
+pub(crate) use server::PeerServer;
 
 /// A Raft message on its way to a peer.
 #[derive(Clone, Debug)]
@@ -33,4 +51,11 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Starts to send a snapshot; its end is reported with [`crate::raft::RaftHandle::snapshot_sent`], always.
     fn send_snapshot(&self, snapshot: OutgoingSnapshot);
+}
+
+/// Longest frame between nodes: a batch ends behind 1 MiB, its last message may hold one entry of the longest request
+/// that a client may send, and there is room for what surrounds it.
+pub(crate) fn message_bytes_max(config: &Config) -> usize {
+    let entry = usize::try_from(config.limits.message_bytes_max).unwrap_or(usize::MAX / 2);
+    entry.saturating_add(4 << 20)
 }
