@@ -7,13 +7,14 @@ use super::handle::{RaftStatus, Role};
 
 /// Upper bounds of times in milliseconds: from one fast fsync to several round trips around the world.
 const MS: &[f64] = &[
-    0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 25.0, 35.0, 50.0, 65.0, 80.0, 100.0, 130.0, 170.0, 250.0, 350.0, 500.0, 750.0,
-    1000.0, 2000.0, 5000.0, 10_000.0,
+    0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 25.0, 35.0, 50.0, 65.0, 80.0, 100.0, 130.0, 170.0, 250.0, 350.0,
+    500.0, 750.0, 1000.0, 2000.0, 5000.0, 10_000.0,
 ];
 
 /// Upper bounds of times in seconds, for fsync and apply.
-const SECONDS: &[f64] =
-    &[0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 4.0, 16.0];
+const SECONDS: &[f64] = &[
+    0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 4.0, 16.0,
+];
 
 macro_rules! metrics {
     ($($(#[$doc:meta])* $field:ident: $kind:ident = $make:expr;)*) => {

@@ -29,7 +29,9 @@ pub(super) fn mark(dir: &Path, reason: &str) -> Result<(), StorageError> {
         "The tail of this node's log was damaged and cut: {reason}\nUntil it has caught up with a leader that the \
          others elected, this node does not vote. Do not remove this file by hand.\n"
     );
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(StorageError::io("write", &path))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(StorageError::io("write", &path))?;
     sync_dir(dir)
 }
 

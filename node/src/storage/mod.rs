@@ -26,8 +26,8 @@ use farquorum_driver::{LogStore, MemoryLog};
 
 pub use self::error::StorageError;
 pub use self::identity::{FORMAT, StoreId};
-pub use self::preflight::check_data_dir;
 use self::identity::{Identity, Member};
+pub use self::preflight::check_data_dir;
 
 /// Opens the log of node `me` as the configuration says: RocksDB in `data_dir`, made when the folder is empty, or
 /// memory. Call [`check_data_dir`] first.
@@ -59,7 +59,8 @@ pub fn open_store(
 
 /// Who this node is, with a store id for a folder that has none yet.
 fn identity(config: &Config, me: NodeId) -> Identity {
-    let member = |node: &farquorum_config::Node| Member { id: node.id.0, name: node.name.clone(), voter: node.voter };
+    let member =
+        |node: &farquorum_config::Node| Member { id: node.id.0, name: node.name.clone(), voter: node.voter };
     let founders = if config.raft.bootstrap { config.nodes.iter().map(member).collect() } else { Vec::new() };
     Identity {
         format: FORMAT,

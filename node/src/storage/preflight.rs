@@ -13,9 +13,32 @@ use super::StorageError;
 /// Types (field "filesystem type" of `/proc/self/mountinfo`) whose fsync or locks end at another machine or at the
 /// hypervisor. FUSE file systems are named one by one: some of them are local.
 const REMOTE: &[&str] = &[
-    "9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.curlftpfs", "fuse.gcsfuse", "fuse.glusterfs",
-    "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "prl_fs", "smb2", "smb3",
-    "smbfs", "vboxsf", "virtiofs", "vmhgfs", "fuse.vmhgfs-fuse",
+    "9p",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "coda",
+    "davfs",
+    "fuse.curlftpfs",
+    "fuse.gcsfuse",
+    "fuse.glusterfs",
+    "fuse.rclone",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "glusterfs",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "prl_fs",
+    "smb2",
+    "smb3",
+    "smbfs",
+    "vboxsf",
+    "virtiofs",
+    "vmhgfs",
+    "fuse.vmhgfs-fuse",
 ];
 
 /// Refuses a data folder that cannot carry a log: less than `free_bytes_min` free, a network or 9p file system, or
@@ -27,7 +50,8 @@ pub fn check_data_dir(path: &Path, free_bytes_min: u64) -> Result<(), StorageErr
     fs::create_dir_all(path).map_err(StorageError::io("create the data folder", path))?;
     let full = path.canonicalize().map_err(StorageError::io("resolve the data folder", path))?;
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    if let Some(fs_type) = filesystem_of(&full, &mounts).filter(|fs_type| REMOTE.contains(&fs_type.as_str())) {
+    if let Some(fs_type) = filesystem_of(&full, &mounts).filter(|fs_type| REMOTE.contains(&fs_type.as_str()))
+    {
         return Err(StorageError::RemoteFilesystem { path: full, fs_type });
     }
     let stat = statvfs(&full).map_err(|error| StorageError::io("ask for free space", path)(error.into()))?;
@@ -116,6 +140,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(check_data_dir(dir.path(), 0).is_ok());
         let error = check_data_dir(dir.path(), u64::MAX).unwrap_err().to_string();
-        assert!(error.contains("limits.free_bytes_min") && error.contains(dir.path().to_str().unwrap()), "{error}");
+        assert!(
+            error.contains("limits.free_bytes_min") && error.contains(dir.path().to_str().unwrap()),
+            "{error}"
+        );
     }
 }

@@ -32,7 +32,11 @@ pub(super) fn seal_entry(before: Link, index: u64, content: &[u8]) -> (Link, Vec
 }
 
 /// Link and content of an entry's record; checked against its predecessor's link when that is known.
-pub(super) fn open_entry(before: Option<Link>, index: u64, record: &[u8]) -> Result<(Link, &[u8]), BadRecord> {
+pub(super) fn open_entry(
+    before: Option<Link>,
+    index: u64,
+    record: &[u8],
+) -> Result<(Link, &[u8]), BadRecord> {
     let short = || BadRecord::Short(record.len());
     let (crc, rest) = split_u32(record).ok_or_else(short)?;
     let (stored_before, content) = split_u32(rest).ok_or_else(short)?;
@@ -92,7 +96,10 @@ mod tests {
         assert_eq!(open_entry(Some(one), 2, &second), Ok((two, b"b".as_slice())));
         assert_eq!(open_entry(None, 2, &second), Ok((two, b"b".as_slice())));
         assert!(matches!(open_entry(Some(Link(7)), 2, &second), Err(BadRecord::Chain { .. })));
-        assert!(matches!(open_entry(Some(one), 3, &second), Err(BadRecord::Checksum { .. })), "another index");
+        assert!(
+            matches!(open_entry(Some(one), 3, &second), Err(BadRecord::Checksum { .. })),
+            "another index"
+        );
     }
 
     #[test]

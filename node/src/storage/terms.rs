@@ -45,7 +45,10 @@ mod tests {
         for (index, term) in [(4, 1), (5, 1), (6, 3), (7, 3), (8, 7)] {
             terms.push(index, term);
         }
-        assert_eq!([3, 4, 5, 6, 7, 8].map(|index| terms.get(index)), [None, Some(1), Some(1), Some(3), Some(3), Some(7)]);
+        assert_eq!(
+            [3, 4, 5, 6, 7, 8].map(|index| terms.get(index)),
+            [None, Some(1), Some(1), Some(3), Some(3), Some(7)]
+        );
         terms.cut_from(7);
         terms.push(7, 8);
         assert_eq!([6, 7].map(|index| terms.get(index)), [Some(3), Some(8)]);

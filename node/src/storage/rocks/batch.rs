@@ -1,7 +1,7 @@
 //! Turns one [`Write`] into one RocksDB batch and the contents after it. Nothing is written here.
 
-use farquorum_driver::{Compaction, StoredSnapshot, Write, encode};
 use farquorum_driver::eraftpb::Entry;
+use farquorum_driver::{Compaction, StoredSnapshot, Write, encode};
 use rocksdb::{DB, WriteBatch};
 
 use super::super::record::{self, Link};
@@ -72,7 +72,8 @@ impl<'a> Plan<'a> {
         let log = family(self.db, keys::LOG)?;
         let Tail { index: last, .. } = self.after.tail;
         if first <= self.after.truncated.index || first > last.saturating_add(1) {
-            let detail = format!("cannot begin at {first}: the log is {} to {last}", self.after.truncated.index);
+            let detail =
+                format!("cannot begin at {first}: the log is {} to {last}", self.after.truncated.index);
             return Err(Damage::new("new entries", detail));
         }
         let mut link = self.link(first.saturating_sub(1))?;
@@ -109,7 +110,8 @@ impl<'a> Plan<'a> {
             return Ok(());
         }
         if cut.index > position.index || self.after.term(cut.index) != Some(cut.term) {
-            let detail = format!("cannot end at {} with term {}: {position:?} is stored", cut.index, cut.term);
+            let detail =
+                format!("cannot end at {} with term {}: {position:?} is stored", cut.index, cut.term);
             return Err(Damage::new("truncation", detail));
         }
         let link = self.link(cut.index)?;

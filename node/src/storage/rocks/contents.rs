@@ -54,12 +54,17 @@ impl Contents {
         contents.read_log(db)?;
         if contents.hard_state.commit > contents.tail.index {
             let (commit, last) = (contents.hard_state.commit, contents.tail.index);
-            return Err(Damage::new("hard state", format!("commit index {commit} is beyond the last entry {last}")));
+            return Err(Damage::new(
+                "hard state",
+                format!("commit index {commit} is beyond the last entry {last}"),
+            ));
         }
         let covered = contents.snapshot.as_ref().map_or(0, |snapshot| snapshot.index);
         if contents.truncated.index > covered {
             let truncated = contents.truncated.index;
-            let detail = format!("the log begins after {truncated}, the snapshot holds everything up to {covered} only");
+            let detail = format!(
+                "the log begins after {truncated}, the snapshot holds everything up to {covered} only"
+            );
             return Err(Damage::new("snapshot", detail));
         }
         if let Some(record) = &contents.snapshot {
@@ -73,13 +78,15 @@ impl Contents {
         let (mut index, mut link) = (self.truncated.index, Link(self.truncated.link));
         let mut term = self.truncated.term;
         for item in db.iterator_cf_opt(family(db, keys::LOG)?, checked(), IteratorMode::Start) {
-            let (key, value) = item.map_err(|error| Damage::new(format!("log after entry {index}"), error))?;
+            let (key, value) =
+                item.map_err(|error| Damage::new(format!("log after entry {index}"), error))?;
             index = index.saturating_add(1);
             let place = || format!("log entry {index}");
             if *key != index.to_be_bytes() {
                 return Err(Damage::new(place(), format!("the next one there has key {key:02x?}")));
             }
-            let (next, content) = record::open_entry(Some(link), index, &value).map_err(|e| Damage::new(place(), e))?;
+            let (next, content) =
+                record::open_entry(Some(link), index, &value).map_err(|e| Damage::new(place(), e))?;
             let entry: Entry = farquorum_driver::decode(content).map_err(|e| Damage::new(place(), e))?;
             if entry.index != index || entry.term < term {
                 let detail = format!("has index {}, term {} after term {term}", entry.index, entry.term);
@@ -109,8 +116,8 @@ impl Contents {
 
     pub(super) fn snapshot_meta(&self) -> Result<Option<SnapshotMeta>, Damage> {
         let Some(record) = &self.snapshot else { return Ok(None) };
-        let conf_state =
-            farquorum_driver::decode(&record.conf_state).map_err(|error| Damage::new("snapshot members", error))?;
+        let conf_state = farquorum_driver::decode(&record.conf_state)
+            .map_err(|error| Damage::new("snapshot members", error))?;
         let position = LogPosition { index: record.index, term: record.term };
         Ok(Some(SnapshotMeta { position, conf_state }))
     }
@@ -130,7 +137,8 @@ pub(super) fn read_entries(db: &DB, low: u64, high: u64, max_bytes: u64) -> Resu
         if *key != index.to_be_bytes() {
             return Err(Damage::new(place(), format!("the next one there has key {key:02x?}")));
         }
-        let (next, content) = record::open_entry(link, index, &value).map_err(|error| Damage::new(place(), error))?;
+        let (next, content) =
+            record::open_entry(link, index, &value).map_err(|error| Damage::new(place(), error))?;
         bytes = bytes.saturating_add(u64::try_from(content.len()).unwrap_or(u64::MAX));
         if bytes > max_bytes && !entries.is_empty() {
             break;
@@ -144,7 +152,9 @@ pub(super) fn read_entries(db: &DB, low: u64, high: u64, max_bytes: u64) -> Resu
 /// Link of one stored entry.
 pub(super) fn read_link(db: &DB, index: u64) -> Result<Link, Damage> {
     let place = || format!("log entry {index}");
-    let record = db.get_cf(family(db, keys::LOG)?, index.to_be_bytes()).map_err(|error| Damage::new(place(), error))?;
+    let record = db
+        .get_cf(family(db, keys::LOG)?, index.to_be_bytes())
+        .map_err(|error| Damage::new(place(), error))?;
     let record = record.ok_or_else(|| Damage::new(place(), "is missing"))?;
     let (link, _) = record::open_entry(None, index, &record).map_err(|error| Damage::new(place(), error))?;
     Ok(link)
@@ -167,7 +177,9 @@ fn content(db: &DB, key: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
     let Some(record) = db.get_opt(key, &checked()).map_err(|error| Damage::new(place(), error))? else {
         return Ok(None);
     };
-    record::open(key, &record).map(|content| Some(content.to_vec())).map_err(|error| Damage::new(place(), error))
+    record::open(key, &record)
+        .map(|content| Some(content.to_vec()))
+        .map_err(|error| Damage::new(place(), error))
 }
 
 fn small<T: for<'b> minicbor::Decode<'b, ()>>(db: &DB, key: &[u8]) -> Result<Option<T>, Damage> {

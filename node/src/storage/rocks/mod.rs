@@ -91,7 +91,11 @@ impl LogStore for RocksLog {
         let contents = self.contents.read().unwrap_or_else(PoisonError::into_inner);
         contents.term(index).ok_or({
             let (truncated, last) = (contents.truncated.index, contents.tail.index);
-            if index < truncated { LogError::Compacted { index, truncated } } else { LogError::Missing { index, last } }
+            if index < truncated {
+                LogError::Compacted { index, truncated }
+            } else {
+                LogError::Missing { index, last }
+            }
         })
     }
 
@@ -116,7 +120,8 @@ impl LogStore for RocksLog {
 
     fn snapshot(&self) -> Result<Option<StoredSnapshot>, LogError> {
         let contents = self.now();
-        let (Some(record), Some(meta)) = (&contents.snapshot, contents.snapshot_meta().map_err(corrupt)?) else {
+        let (Some(record), Some(meta)) = (&contents.snapshot, contents.snapshot_meta().map_err(corrupt)?)
+        else {
             return Ok(None);
         };
         let data = snapshot::read(&self.db, record).map_err(corrupt)?.into();

@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::RwLock;
 
-use rocksdb::{DB, ErrorKind, WriteBatch};
+use rocksdb::{ErrorKind, WriteBatch};
 
 use super::super::identity::{FORMAT, Identity};
 use super::super::preflight::lock_holder;
@@ -36,65 +36,72 @@ pub(in super::super) fn open(dir: &Path, wanted: &Identity) -> Result<RocksLog, 
     if !log.try_exists().map_err(StorageError::io("look into", dir))? {
         make(dir, wanted)?;
     }
+    if let Some(holder) = lock_holder(&log) {
+        return Err(StorageError::Locked { path: log, holder });
+    }
     let (witness, said) = Witness::open(dir)?;
-    let (db, contents) = match options::open(&log, Recovery::Strict, false) {
-        Ok(db) => {
-            let contents = Contents::read(&db).map_err(|damage| damaged(&log, damage))?;
-            (db, contents)
+    let seen = look(dir, wanted)?;
+    let doubt = doubt(&seen, said);
+    if let Some(reason) = &doubt {
+        // Durable before anything is cut or written.
+        doubt::mark(dir, reason)?;
+        tracing::error!(
+            path = %dir.display(), reason,
+            "THE TAIL OF THE LOG IS IN DOUBT: this node neither votes nor counts until it has caught up with a \
+             leader that the others elected; with a majority of nodes in doubt an operator must decide"
+        );
+    }
+    if let Some(torn) = &seen.torn {
+        tracing::warn!(path = %log.display(), %torn, in_doubt = doubt.is_some(), "the log ends in half a write: cut");
+        drop(options::open(&log, Recovery::Cut, false).map_err(|error| refused(&log, &error))?);
+    }
+    // What a killed process left in the page cache only is synced by this: RocksDB writes what it replays from the WAL
+    // into tables, and syncs them, before it returns.
+    let db = options::open(&log, Recovery::Strict, false).map_err(|error| refused(&log, &error))?;
+    options::verify(&log)?;
+    witness.note(db.latest_sequence_number())?;
+    Ok(RocksLog { db, dir: dir.to_path_buf(), witness, contents: RwLock::new(seen.contents) })
+}
+
+/// What a log holds that was only looked at.
+struct Seen {
+    contents: Contents,
+    /// RocksDB's last sequence number in what is whole.
+    sequence: u64,
+    /// The WAL ends in something that is no record: RocksDB's words.
+    torn: Option<rocksdb::Error>,
+}
+
+/// Reads and checks all of it without changing anything, so that a folder that is refused stays as it was. When the
+/// strict mode refuses, what is whole up to the damage is read instead.
+fn look(dir: &Path, wanted: &Identity) -> Result<Seen, StorageError> {
+    let log = dir.join(LOG_DIR);
+    let (db, torn) = match options::look(&log, Recovery::Strict) {
+        Ok(db) => (db, None),
+        Err(error) if error.kind() == ErrorKind::Corruption => {
+            let db = options::look(&log, Recovery::Cut).map_err(|error| refused(&log, &error))?;
+            (db, Some(error))
         }
-        Err(error) if error.kind() == ErrorKind::Corruption => cut(dir, wanted, said, &error)?,
         Err(error) => return Err(refused(&log, &error)),
     };
-    options::verify(&log)?;
+    let contents =
+        Contents::read(&db).map_err(|Damage { place, detail }| StorageError::corrupt(&log, place, detail))?;
     check_identity(dir, contents.identity.as_ref(), wanted)?;
-    let sequence = db.latest_sequence_number();
-    if let Some(said) = said.filter(|said| said.sequence > sequence) {
-        let reason = format!("synced up to {}, but the log ends at {sequence} without a trace of the rest", said.sequence);
-        set_in_doubt(dir, &reason)?;
-    }
-    witness.note(sequence)?;
-    Ok(RocksLog { db, dir: dir.to_path_buf(), witness, contents: RwLock::new(contents) })
+    Ok(Seen { contents, sequence: db.latest_sequence_number(), torn })
 }
 
-/// The strict mode refused. When the log is whole up to where the damage is, and nowhere else, the rest is cut. What
-/// is cut may have been acknowledged: the node is in doubt, unless the witness knows that none of it was ever synced.
-fn cut(
-    dir: &Path,
-    wanted: &Identity,
-    said: Option<Statement>,
-    why: &rocksdb::Error,
-) -> Result<(DB, Contents), StorageError> {
-    let log = dir.join(LOG_DIR);
-    let contents = |db: &DB| Contents::read(db).map_err(|damage| damaged(&log, damage));
-    // Look first: a folder that cannot be cut stays as it is.
-    let sequence = {
-        let db = options::look(&log).map_err(|error| StorageError::rocks("open the log", &log, &error))?;
-        check_identity(dir, contents(&db)?.identity.as_ref(), wanted)?;
-        db.latest_sequence_number()
-    };
-    if said.is_some_and(|said| said.same_boot && said.sequence <= sequence) {
-        tracing::warn!(path = %log.display(), %why, "the log ends in a write that was never acknowledged: cut");
-    } else {
-        set_in_doubt(dir, &format!("{why}; what is left ends at {sequence}"))?;
+/// Whether something that was acknowledged may be missing, and why. A torn end is no reason when the witness knows
+/// that it was never synced.
+fn doubt(seen: &Seen, said: Option<Statement>) -> Option<String> {
+    let Seen { sequence, torn, .. } = seen;
+    match (said, torn) {
+        (Some(said), _) if said.sequence > *sequence => {
+            Some(format!("everything up to {} was synced, but the log ends at {sequence}", said.sequence))
+        }
+        (Some(said), Some(_)) if said.same_boot => None,
+        (_, Some(torn)) => Some(format!("{torn}; what is left ends at {sequence}")),
+        (_, None) => None,
     }
-    {
-        let db = options::open(&log, Recovery::Cut, false).map_err(|error| refused(&log, &error))?;
-        contents(&db)?;
-    }
-    let db = options::open(&log, Recovery::Strict, false).map_err(|error| refused(&log, &error))?;
-    let contents = contents(&db)?;
-    Ok((db, contents))
-}
-
-/// Durable before anything is cut or written.
-fn set_in_doubt(dir: &Path, reason: &str) -> Result<(), StorageError> {
-    doubt::mark(dir, reason)?;
-    tracing::error!(
-        path = %dir.display(), reason,
-        "THE TAIL OF THE LOG IS IN DOUBT: this node neither votes nor counts until it has caught up with a leader \
-         that the others elected; with a majority of nodes in doubt an operator must decide"
-    );
-    Ok(())
 }
 
 /// Makes a log that is whole from its first moment: elsewhere first, with its identity synced, then under its name.
@@ -117,8 +124,9 @@ fn make(dir: &Path, identity: &Identity) -> Result<(), StorageError> {
     let made = |error: rocksdb::Error| StorageError::rocks("make a log", &unborn, &error);
     {
         let db = options::open(&unborn, Recovery::Strict, true).map_err(made)?;
-        let content = minicbor::to_vec(identity)
-            .map_err(|error| StorageError::io("encode the identity", &unborn)(std::io::Error::other(error)))?;
+        let content = minicbor::to_vec(identity).map_err(|error| {
+            StorageError::io("encode the identity", &unborn)(std::io::Error::other(error))
+        })?;
         let mut first = WriteBatch::default();
         first.put(keys::IDENTITY, record::seal(keys::IDENTITY, &content));
         db.write_opt(first, &write_options(true)).map_err(made)?;
@@ -138,7 +146,9 @@ fn check_identity(dir: &Path, found: Option<&Identity>, wanted: &Identity) -> Re
     if found.format != FORMAT {
         return Err(StorageError::Format { path: path(), found: found.format, supported: FORMAT });
     }
-    let foreign = |what, expected: String, found: String| Err(StorageError::Foreign { path: path(), what, expected, found });
+    let foreign = |what, expected: String, found: String| {
+        Err(StorageError::Foreign { path: path(), what, expected, found })
+    };
     if found.cluster != wanted.cluster {
         return foreign("cluster", wanted.cluster.clone(), found.cluster.clone());
     }
@@ -154,23 +164,21 @@ fn check_identity(dir: &Path, found: Option<&Identity>, wanted: &Identity) -> Re
     Ok(())
 }
 
-fn damaged(log: &Path, damage: Damage) -> StorageError {
-    StorageError::corrupt(log, damage.place, damage.detail)
-}
-
 /// An error of opening: a lock that another process holds, damage, or something else.
 fn refused(log: &Path, error: &rocksdb::Error) -> StorageError {
-    if error.to_string().to_lowercase().contains("lock") {
+    let message = error.to_string();
+    // No kind of its own tells a lock from other IO errors.
+    if ["While lock file", "lock hold by"].iter().any(|words| message.contains(words)) {
         let holder = lock_holder(log).unwrap_or_else(|| "another part of this process".to_owned());
         return StorageError::Locked { path: log.to_path_buf(), holder };
     }
     match error.kind() {
         // Also a file that is named and not there: somebody deleted it.
         ErrorKind::Corruption | ErrorKind::InvalidArgument | ErrorKind::NotFound => {
-            StorageError::corrupt(log, "RocksDB", error.to_string())
+            StorageError::corrupt(log, "RocksDB", message)
         }
-        ErrorKind::IOError if error.to_string().contains("No such file") => {
-            StorageError::corrupt(log, "RocksDB", error.to_string())
+        ErrorKind::IOError if message.contains("No such file") => {
+            StorageError::corrupt(log, "RocksDB", message)
         }
         _ => StorageError::rocks("open the log", log, error),
     }

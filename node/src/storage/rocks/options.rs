@@ -26,9 +26,9 @@ pub(super) fn open(log: &Path, recovery: Recovery, create: bool) -> Result<DB, r
     DB::open_cf_descriptors(&options, log, families())
 }
 
-/// Changes nothing on the disk, whatever it finds.
-pub(super) fn look(log: &Path) -> Result<DB, rocksdb::Error> {
-    DB::open_cf_descriptors_read_only(&database_options(Recovery::Cut), log, families(), false)
+/// Replays the WAL in memory only: changes nothing in the log, whatever it finds.
+pub(super) fn look(log: &Path, recovery: Recovery) -> Result<DB, rocksdb::Error> {
+    DB::open_cf_descriptors_read_only(&database_options(recovery), log, families(), false)
 }
 
 fn database_options(recovery: Recovery) -> Options {
@@ -69,9 +69,12 @@ pub(super) fn verify(log: &Path) -> Result<(), StorageError> {
         .map(|file| file.path())
         .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("OPTIONS-")))
         .max();
-    let newest = newest.ok_or_else(|| StorageError::corrupt(log, "OPTIONS", "RocksDB wrote down no options"))?;
+    let newest =
+        newest.ok_or_else(|| StorageError::corrupt(log, "OPTIONS", "RocksDB wrote down no options"))?;
     let text = fs::read_to_string(&newest).map_err(StorageError::io("read", &newest))?;
-    for wanted in ["wal_recovery_mode=kAbsoluteConsistency", "recycle_log_file_num=0", "manual_wal_flush=false"] {
+    for wanted in
+        ["wal_recovery_mode=kAbsoluteConsistency", "recycle_log_file_num=0", "manual_wal_flush=false"]
+    {
         if !text.lines().any(|line| line.trim() == wanted) {
             return Err(StorageError::Database {
                 action: "use this build of RocksDB",

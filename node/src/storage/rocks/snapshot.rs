@@ -40,9 +40,8 @@ pub(super) fn read(db: &DB, record: &SnapshotRecord) -> Result<Vec<u8>, Damage> 
         if *key != chunk_key(record.generation, number) {
             return Err(Damage::new(place(), format!("chunk {number} is missing")));
         }
-        let chunk = record::open(&key, &value).map_err(|error| {
-            Damage::new(place(), format!("chunk {number}: {error}"))
-        })?;
+        let chunk = record::open(&key, &value)
+            .map_err(|error| Damage::new(place(), format!("chunk {number}: {error}")))?;
         data.extend_from_slice(chunk);
     }
     let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
