@@ -50,7 +50,9 @@ impl Applier {
                 }
             };
             if let Err(halt) = result {
-                let _ = halt.map(|failure| self.events.blocking_send(Event::Failed(failure)));
+                if let Some(failure) = halt {
+                    let _ = self.events.blocking_send(Event::Failed(failure));
+                }
                 return;
             }
         }

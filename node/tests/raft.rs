@@ -1,5 +1,13 @@
 //! Three whole Raft parts in one process, each with RocksDB in a folder of its own, joined by a network that can cut.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also outside its #[test] function"
+)]
+
 mod common;
 
 use std::collections::{HashMap, HashSet};
@@ -21,10 +29,13 @@ use tokio::sync::mpsc;
 /// Longest wait for anything that must happen; only a broken build waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Into one node: who speaks, and what.
+type Lane = mpsc::UnboundedSender<(NodeId, Vec<u8>)>;
+
 /// The network: who can be reached, and which nodes are cut off.
 #[derive(Default)]
 struct Net {
-    lanes: Mutex<HashMap<u64, mpsc::UnboundedSender<(NodeId, Vec<u8>)>>>,
+    lanes: Mutex<HashMap<u64, Lane>>,
     cut: Mutex<HashSet<u64>>,
 }
 
@@ -135,6 +146,9 @@ impl Cluster {
         let command = Command::KvSet { key: key.into(), value: key.repeat(3).into() };
         let applied = self.handle(id).propose(command, deadline_in(PATIENCE)).await?;
         assert_eq!(applied.outcome, Ok(Outcome::Set { revision: applied.index }));
+        let view = self.handle(id).view();
+        let revision = view.state.kv_get(key.as_bytes()).map(|entry| entry.revision);
+        assert_eq!(revision, Some(applied.index), "the answer is that of {key}");
         Ok(applied.index)
     }
 

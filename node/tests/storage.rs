@@ -1,5 +1,13 @@
 //! What every log store must do, run over both of them, and what only the durable one must.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also outside its #[test] function"
+)]
+
 mod common;
 
 use std::fs;

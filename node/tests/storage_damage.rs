@@ -1,6 +1,14 @@
 //! Damage to the files of a log. Whatever it is, the log must come back whole, or in doubt, or not at all; never
 //! shorter without anyone noticing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also outside its #[test] function"
+)]
+
 mod common;
 
 use std::fs::{self, File};
@@ -91,8 +99,10 @@ fn what_a_killed_process_leaves_is_whole() {
     assert_eq!(outcome(dir.path(), &whole, "none, again"), Some(true));
 }
 
-/// Ways to damage the last bytes of a file.
-const TAILS: &[(&str, fn(&File, u64, u64))] = &[
+/// Damages the last bytes of a file of this length.
+type Damage = fn(file: &File, len: u64, bytes: u64);
+
+const TAILS: &[(&str, Damage)] = &[
     ("short", |file, len, bytes| file.set_len(len - bytes).unwrap()),
     ("zeros", |file, len, bytes| {
         file.write_all_at(&vec![0; usize::try_from(bytes).unwrap()], len - bytes).unwrap();

@@ -35,7 +35,9 @@ impl Outside {
 
     fn apply(&self, work: Work) {
         // The applier ends before the loop only after it has reported why.
-        let _ = self.applier.as_ref().map(|applier| applier.send(work));
+        if let Some(applier) = &self.applier {
+            let _ = applier.send(work);
+        }
     }
 
     fn read(&self, read: Read) -> bool {
@@ -70,7 +72,7 @@ impl Loop {
         }
         for message in out.snapshots {
             let peer = message.to;
-            if !self.outside.read(Read::Snapshot(message)) {
+            if !self.outside.read(Read::Snapshot(Box::new(message))) {
                 self.input(Input::SnapshotSent { peer, ok: false });
             }
         }

@@ -50,7 +50,7 @@ pub(super) fn snapshot_message(mut message: Message, meta: &SnapshotMeta) -> Byt
 pub fn join_snapshot(message: &[u8], data: Vec<u8>) -> Result<Bytes, CodecError> {
     let mut message: Message = decode(message)?;
     let mut snapshot = message.snapshot.take().unwrap_or_default();
-    snapshot.data = data.into();
+    snapshot.data = data;
     message.snapshot = Some(snapshot);
     Ok(encode(&message).into())
 }

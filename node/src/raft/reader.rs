@@ -20,7 +20,7 @@ pub(super) enum Read {
     /// Entries for the driver.
     Entries(Fetch),
     /// Send the newest snapshot; the message says to whom.
-    Snapshot(Message),
+    Snapshot(Box<Message>),
 }
 
 pub(super) struct Reader {
@@ -38,7 +38,7 @@ impl Reader {
                 Read::Entries(Fetch { id, low, high, max_bytes }) => {
                     Some(Event::Fetched { id, entries: self.store.entries(low, high, max_bytes) })
                 }
-                Read::Snapshot(message) => self.snapshot(message),
+                Read::Snapshot(message) => self.snapshot(*message),
             };
             if let Some(event) = event {
                 let _ = self.events.blocking_send(event);

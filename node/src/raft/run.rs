@@ -22,6 +22,9 @@ use crate::clock::{Clock, MonotoneMillis, ticker};
 /// the first; this is long enough for a cloud disk that was moved.
 const DISK_PATIENCE: u64 = 30;
 
+/// The way back of an answer to a transfer: who leads after it.
+pub(super) type TransferReply = oneshot::Sender<Result<NodeId, RaftError>>;
+
 /// A change of members whose new members are on their way to the disk.
 pub(super) struct Changing {
     /// Number of the write; none until the driver put it out.
@@ -41,7 +44,7 @@ pub(super) struct Loop {
     /// Bounded by the driver's `reads_max`: it answers each, at the latest after two election timeouts.
     pub(super) reads: HashMap<RequestId, oneshot::Sender<Result<(), RaftError>>>,
     /// Bounded by the queue of requests: the caller leaves at its deadline.
-    pub(super) transfers: Vec<(Option<NodeId>, oneshot::Sender<Result<NodeId, RaftError>>)>,
+    pub(super) transfers: Vec<(Option<NodeId>, TransferReply)>,
     /// At most one: the driver allows no second change before the first is applied.
     pub(super) changing: Option<Changing>,
     pub(super) status: watch::Sender<RaftStatus>,
@@ -148,7 +151,7 @@ impl Loop {
         }
     }
 
-    fn transfer(&mut self, to: Option<NodeId>, reply: oneshot::Sender<Result<NodeId, RaftError>>) {
+    fn transfer(&mut self, to: Option<NodeId>, reply: TransferReply) {
         if self.leader.id != Some(self.me) {
             let _ = reply.send(Err(RaftError::NotLeader(self.leader)));
             return;

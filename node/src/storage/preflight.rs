@@ -55,7 +55,7 @@ pub fn check_data_dir(path: &Path, free_bytes_min: u64) -> Result<(), StorageErr
         return Err(StorageError::RemoteFilesystem { path: full, fs_type });
     }
     let stat = statvfs(&full).map_err(|error| StorageError::io("ask for free space", path)(error.into()))?;
-    let free = u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size()));
+    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
     if free < free_bytes_min {
         return Err(StorageError::NoSpace { path: full, free, min: free_bytes_min });
     }

@@ -1,6 +1,11 @@
 //! What several tests share: a configuration, and writes to a log.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of it; a test fails by panicking"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +36,7 @@ pub fn entries(first: u64, last: u64, term: u64) -> Vec<Entry> {
         .map(|index| Entry {
             index,
             term,
-            data: format!("entry {index} of term {term} ").repeat(4).into_bytes().into(),
+            data: format!("entry {index} of term {term} ").repeat(4).into_bytes(),
             ..Entry::default()
         })
         .collect()
