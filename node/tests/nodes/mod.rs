@@ -53,7 +53,8 @@ impl Nodes {
         config.raft.heartbeat = Duration::from_millis(50);
         config.raft.election_timeout = Duration::from_millis(500);
         config.limits.free_bytes_min = 0;
-        let held: Vec<TcpListener> = (0..3 * count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let held: Vec<TcpListener> =
+            (0..3 * count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let mut ports = held.iter().map(|listener| listener.local_addr().unwrap().port());
         for node in &mut config.nodes {
             node.address = "127.0.0.1".into();
@@ -67,7 +68,8 @@ impl Nodes {
         for node in &config.nodes {
             holder(&certs, Role::Node, &node.name);
         }
-        for (role, name) in [(Role::Worker, "worker-1"), (Role::Client, "client-1"), (Role::Admin, "admin-1")] {
+        for (role, name) in [(Role::Worker, "worker-1"), (Role::Client, "client-1"), (Role::Admin, "admin-1")]
+        {
             holder(&certs, role, name);
         }
         Self { config, dir, running: (0..count).map(|_| None).collect() }

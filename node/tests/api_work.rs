@@ -1,0 +1,146 @@
+//! Workers over real TLS: register, poll, run, report; what the leader does when they fall silent.
+
+mod nodes;
+
+use std::time::Duration;
+
+use farquorum_client::wire::Reason;
+use farquorum_proto::v1;
+use farquorum_proto::v1::cluster_service_client::ClusterServiceClient;
+use farquorum_proto::v1::report_task_result_request::Outcome;
+use farquorum_proto::v1::task_service_client::TaskServiceClient;
+use farquorum_proto::v1::worker_service_client::WorkerServiceClient;
+use nodes::{Nodes, reason, until};
+use tonic::Status;
+use tonic::transport::Channel;
+
+const WORKER: &str = "worker-1";
+
+type Workers = WorkerServiceClient<Channel>;
+type Tasks = TaskServiceClient<Channel>;
+
+/// One node that leads, with its clients.
+async fn cluster(lease: Duration, heartbeat: Duration) -> (Nodes, Workers, Tasks) {
+    let mut nodes = Nodes::prepare(1);
+    nodes.config.tasks.lease = lease;
+    nodes.config.tasks.heartbeat = heartbeat;
+    nodes.start_node(0);
+    let leader = nodes.leader().await;
+    let workers = WorkerServiceClient::new(nodes.channel(leader, WORKER));
+    let tasks = TaskServiceClient::new(nodes.channel(leader, "client-1"));
+    (nodes, workers, tasks)
+}
+
+fn registration(worker_id: &str) -> v1::RegisterWorkerRequest {
+    v1::RegisterWorkerRequest {
+        worker_id: worker_id.into(),
+        address: "127.0.0.1:8080".into(),
+        cloud_tag: "aws".into(),
+        capacity: 2,
+        kinds: vec!["command".into()],
+        ..v1::RegisterWorkerRequest::default()
+    }
+}
+
+fn poll(wait_ms: u64) -> v1::PollTaskRequest {
+    v1::PollTaskRequest { worker_id: WORKER.into(), wait_ms }
+}
+
+async fn submit(tasks: &mut Tasks) -> u64 {
+    let spec = v1::TaskSpec { kind: "command".into(), payload: "{}".into(), ..v1::TaskSpec::default() };
+    let request = v1::SubmitTaskRequest { spec: Some(spec) };
+    tasks.submit_task(request).await.unwrap().into_inner().task.unwrap().id
+}
+
+async fn report(workers: &mut Workers, task: &v1::Task, outcome: Outcome) -> Result<(), Status> {
+    let attempt = Some(v1::AttemptRef { task: task.id, attempt: task.attempt });
+    let request = v1::ReportTaskResultRequest { worker_id: WORKER.into(), attempt, outcome: Some(outcome) };
+    workers.report_task_result(request).await.map(drop)
+}
+
+async fn state(tasks: &mut Tasks, id: u64) -> v1::TaskState {
+    tasks.get_task(v1::GetTaskRequest { id }).await.unwrap().into_inner().task.unwrap().state()
+}
+
+/// WRK-1, WRK-3, WRK-5: from registration to a stale result.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_is_granted_run_and_reported_once() {
+    let (_nodes, mut workers, mut tasks) = cluster(Duration::from_secs(60), Duration::from_secs(20)).await;
+    let unknown = workers.poll_task(poll(10)).await.unwrap_err();
+    assert_eq!(reason(&unknown), Some(Reason::NotFound), "a worker registers first");
+    let answer = workers.register_worker(registration(WORKER)).await.unwrap().into_inner();
+    assert_eq!((answer.heartbeat_interval_ms, answer.lease_ms), (20_000, 60_000));
+    let other = workers.register_worker(registration("worker-2")).await.unwrap_err();
+    assert_eq!(reason(&other), Some(Reason::Permission), "a worker speaks for itself");
+
+    assert_eq!(workers.poll_task(poll(10)).await.unwrap().into_inner().task, None, "nothing to do");
+    let mut waiting = workers.clone();
+    let polled = tokio::spawn(async move { waiting.poll_task(poll(60_000)).await });
+    let id = submit(&mut tasks).await;
+    let task = polled.await.unwrap().unwrap().into_inner().task.unwrap();
+    assert_eq!((task.id, task.worker.as_str(), task.state()), (id, WORKER, v1::TaskState::Assigned));
+
+    report(&mut workers, &task, Outcome::Started(v1::TaskStarted {})).await.unwrap();
+    assert_eq!(state(&mut tasks, id).await, v1::TaskState::Running);
+    let beat = v1::HeartbeatRequest {
+        worker_id: WORKER.into(),
+        attempts: vec![
+            v1::AttemptRef { task: id, attempt: task.attempt },
+            v1::AttemptRef { task: id, attempt: task.attempt - 1 },
+        ],
+        ..v1::HeartbeatRequest::default()
+    };
+    let lost = workers.heartbeat(beat).await.unwrap().into_inner().lost;
+    assert_eq!(lost, [v1::AttemptRef { task: id, attempt: task.attempt - 1 }], "lost attempts are reported");
+
+    let stale = v1::Task { attempt: task.attempt - 1, ..task.clone() };
+    let done = || Outcome::Completed(v1::TaskCompleted { result: "{\"code\":0}".into() });
+    let refused = report(&mut workers, &stale, done()).await.unwrap_err();
+    assert_eq!(reason(&refused), Some(Reason::StaleAttempt));
+    report(&mut workers, &task, done()).await.unwrap();
+    assert_eq!(state(&mut tasks, id).await, v1::TaskState::Completed);
+}
+
+/// WRK-2: a silent worker is marked, its lease ends, its task is granted anew with a larger attempt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_worker_loses_its_task() {
+    let (nodes, mut workers, mut tasks) =
+        cluster(Duration::from_millis(300), Duration::from_millis(100)).await;
+    workers.register_worker(registration(WORKER)).await.unwrap();
+    let id = submit(&mut tasks).await;
+    let first = workers.poll_task(poll(60_000)).await.unwrap().into_inner().task.unwrap();
+    until("the lease to end", async || (state(&mut tasks, id).await == v1::TaskState::Pending).then_some(()))
+        .await;
+    until("the worker to be offline", async || {
+        let (_, body) = nodes.http(0, "/cluster-state").await;
+        let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        (json["workers"][0]["status"] == "offline").then_some(())
+    })
+    .await;
+    workers.register_worker(registration(WORKER)).await.unwrap();
+    let second = workers.poll_task(poll(60_000)).await.unwrap().into_inner().task.unwrap();
+    assert_eq!(second.id, id);
+    assert!(second.attempt > first.attempt);
+}
+
+/// Polls wait at the leader only, and end when it stops to lead; workers are told where to go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_ends_with_the_leadership() {
+    let nodes = Nodes::start(3).await;
+    let (leader, follower) = (nodes.leader().await, nodes.follower().await);
+    let mut at_follower = WorkerServiceClient::new(nodes.channel(follower, WORKER));
+    let refused = at_follower.poll_task(poll(60_000)).await.unwrap_err();
+    assert_eq!(reason(&refused), Some(Reason::NotLeader));
+
+    let mut workers = WorkerServiceClient::new(nodes.channel(leader, WORKER));
+    workers.register_worker(registration(WORKER)).await.unwrap();
+    let mut waiting = workers.clone();
+    let polled = tokio::spawn(async move { waiting.poll_task(poll(60_000)).await });
+    let mut admin = ClusterServiceClient::new(nodes.channel(leader, "admin-1"));
+    let to = nodes.config.nodes[follower].id.0;
+    let transferred = admin.transfer_leader(v1::TransferLeaderRequest { to }).await.unwrap().into_inner();
+    assert_eq!(transferred.leader_id, to);
+    let ended = reason(&polled.await.unwrap().unwrap_err());
+    assert!(matches!(ended, Some(Reason::NotLeader | Reason::NoLeader)), "{ended:?}");
+    assert_eq!(nodes.leader().await, follower);
+}
