@@ -7,6 +7,9 @@
     reason = "each test file uses a part of it; a test fails by panicking"
 )]
 
+pub mod cluster;
+pub mod disk;
+
 use std::path::Path;
 use std::sync::Arc;
 
