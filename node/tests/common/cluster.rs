@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use farquorum_config::{Config, NodeId};
 use farquorum_core::{Command, LogIndex, Outcome};
-use farquorum_driver::LogStore;
 use farquorum_node::clock::SystemClock;
 use farquorum_node::raft::{
     RaftError, RaftHandle, RaftMetrics, RaftParts, Role, Start, deadline_in, join_snapshot, seed, start,
@@ -114,7 +113,7 @@ impl Cluster {
         let start_with = Start {
             config: &self.config,
             me,
-            store: disk as Arc<dyn LogStore>,
+            store: disk,
             transport: Arc::new(Port { me, net: self.net.clone(), handle }),
             clock: Arc::new(SystemClock),
             metrics: RaftMetrics::new().unwrap(),
