@@ -1,12 +1,34 @@
-//! For unit tests: a configuration without a file.
+//! For unit tests: a configuration without a file, and a handle whose other end the test holds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use farquorum_config::{
     Cloud, Cluster, Config, Ipv4Net, Lab, Limits, LinkShape, LogBackend, Node, NodeId, Ports, Raft, Storage,
     Tasks,
 };
+use farquorum_core::{LogIndex, State};
+use tokio::sync::{mpsc, watch};
+
+use crate::raft::{RaftHandle, RaftStatus, Request, View};
+
+/// The loop's end of a handle.
+pub(crate) struct FakeLoop {
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) view: Arc<ArcSwap<View>>,
+}
+
+/// A handle, and the loop's end of it for the test to play.
+pub(crate) fn raft() -> (RaftHandle, FakeLoop) {
+    let (to_loop, requests) = mpsc::channel(16);
+    let view = Arc::new(ArcSwap::from_pointee(View { state: State::new(), index: LogIndex(0) }));
+    let (_, status) = watch::channel(RaftStatus::default());
+    let (_, applied) = watch::channel(LogIndex(0));
+    let handle = RaftHandle { requests: to_loop, view: Arc::clone(&view), status, applied };
+    (handle, FakeLoop { requests, view })
+}
 
 /// `count` nodes on loopback, `node-1` in `cloud-1` and so on, with the ports of the product.
 pub(crate) fn config(count: u64) -> Config {

@@ -1,5 +1,7 @@
 //! The services over real TLS: who may, who leads, what is too long, what is read where.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests may fail")]
+
 mod nodes;
 
 use farquorum_client::wire::{self, Reason};
@@ -57,7 +59,12 @@ async fn status_is_complete(nodes: &Nodes, leader: usize) {
     assert_eq!(status.role(), v1::RaftRole::Leader);
     assert_eq!((status.leader_id, status.peers.len(), status.keys), (status.id, 2, 1));
     assert!(status.peers.iter().all(|peer| peer.voter && peer.last_contact_ms.is_some()), "{status:?}");
-    assert!(status.term > 0 && status.committed > 0 && !status.state_hash.is_empty() && status.peer_bytes_sent > 0);
+    assert!(
+        status.term > 0
+            && status.committed > 0
+            && !status.state_hash.is_empty()
+            && status.peer_bytes_sent > 0
+    );
 
     let (head, body) = nodes.http(leader, "/raft-state").await;
     let json: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -93,7 +100,8 @@ async fn callers_without_the_right_are_refused() {
     let nodes = Nodes::start(1).await;
     let leader = nodes.leader().await;
 
-    let plain = tonic::transport::Endpoint::from_shared(format!("http://{}", nodes.config.nodes[0].grpc_address()));
+    let plain =
+        tonic::transport::Endpoint::from_shared(format!("http://{}", nodes.config.nodes[0].grpc_address()));
     let mut without = KvServiceClient::new(plain.unwrap().connect_lazy());
     assert!(without.get(get("a")).await.is_err(), "a caller without TLS was served");
 
@@ -111,7 +119,11 @@ async fn callers_without_the_right_are_refused() {
     for name in ["worker-1", "client-1"] {
         let mut client = ClusterServiceClient::new(nodes.channel(leader, name));
         let refused = client.transfer_leader(transfer).await.unwrap_err();
-        assert_eq!((refused.code(), reason(&refused)), (Code::PermissionDenied, Some(Reason::Permission)), "{name}");
+        assert_eq!(
+            (refused.code(), reason(&refused)),
+            (Code::PermissionDenied, Some(Reason::Permission)),
+            "{name}"
+        );
     }
     let mut worker = KvServiceClient::new(nodes.channel(leader, "worker-1"));
     assert_eq!(reason(&worker.set(set("a", "1")).await.unwrap_err()), Some(Reason::Permission));
@@ -140,9 +152,15 @@ async fn what_is_too_long_names_its_limit() {
         (kv.set(set("", "1")).await.unwrap_err(), "the key is empty"),
         (kv.set(set(&long(limits.key_bytes_max), "1")).await.unwrap_err(), "limits.key_bytes_max"),
         (kv.set(set("a", &long(limits.value_bytes_max))).await.unwrap_err(), "limits.value_bytes_max"),
-        (tasks.submit_task(task(long(limits.payload_bytes_max), "command", "")).await.unwrap_err(), "limits.payload_bytes_max"),
+        (
+            tasks.submit_task(task(long(limits.payload_bytes_max), "command", "")).await.unwrap_err(),
+            "limits.payload_bytes_max",
+        ),
         (tasks.submit_task(task(String::new(), "", "")).await.unwrap_err(), "spec.kind is empty"),
-        (tasks.submit_task(task(String::new(), "command", "mars")).await.unwrap_err(), "\"mars\" is not one of aws"),
+        (
+            tasks.submit_task(task(String::new(), "command", "mars")).await.unwrap_err(),
+            "\"mars\" is not one of aws",
+        ),
         (tasks.submit_task(v1::SubmitTaskRequest { spec: None }).await.unwrap_err(), "spec is missing"),
     ];
     for (status, expected) in refusals {
@@ -166,7 +184,10 @@ async fn keys_are_swapped_deleted_and_listed() {
     let first = kv.list(page(String::new())).await.unwrap().into_inner();
     let second = kv.list(page(first.next_page_token.clone())).await.unwrap().into_inner();
     let keys: Vec<_> = first.kvs.iter().chain(&second.kvs).map(|kv| kv.key.clone()).collect();
-    assert_eq!((keys, second.next_page_token), (vec!["k/1".into(), "k/2".into(), "k/3".into()], String::new()));
+    assert_eq!(
+        (keys, second.next_page_token),
+        (vec!["k/1".into(), "k/2".into(), "k/3".into()], String::new())
+    );
 
     let cas = |expected: Option<&str>, value: &str| v1::CompareAndSetRequest {
         key: "k/1".into(),
@@ -185,7 +206,8 @@ async fn a_port_in_use_stops_the_start() {
     let nodes = Nodes::prepare(1);
     let port = nodes.config.nodes[0].http_port;
     let _holder = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let error = farquorum_node::run(nodes.config.clone(), nodes.options(0), async {}).await.unwrap_err().to_string();
+    let error =
+        farquorum_node::run(nodes.config.clone(), nodes.options(0), async {}).await.unwrap_err().to_string();
     let expected = format!("HTTP port: 127.0.0.1:{port} is in use by process {}", std::process::id());
     assert!(error.contains(&expected), "{error}");
     let data = nodes.options(0).data_dir.unwrap();

@@ -1,6 +1,8 @@
 //! The peers' port against those who should not speak there, and against what should not be said there (SEC-3). After
 //! every case the node still leads and serves.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests may fail")]
+
 mod nodes;
 
 use bytes::Bytes;

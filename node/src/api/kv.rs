@@ -98,3 +98,53 @@ impl KvService for Api {
         Ok(Response::new(v1::ListResponse { kvs, next_page_token }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use farquorum_core::{LogIndex, Millis, Proposal, State};
+
+    use super::*;
+    use crate::api::Context;
+    use crate::manifest::Waiting;
+    use crate::raft::{Request as ToLoop, View};
+    use crate::testing;
+
+    fn api(raft: crate::raft::RaftHandle) -> Api {
+        let config = Arc::new(testing::config(1));
+        let me = config.nodes[0].clone();
+        let links: crate::api::context::Links = Arc::new(Default::default);
+        let waiting = Arc::new(Waiting::default());
+        Api(Arc::new(Context { config, me, raft, waiting, links, started: Instant::now() }))
+    }
+
+    /// A node that is behind: it has what was written only after its read index was confirmed.
+    #[tokio::test]
+    async fn a_read_waits_for_its_index_and_a_stale_one_does_not() {
+        let (raft, mut fake) = testing::raft();
+        let api = api(raft);
+        let get = |stale| Request::new(v1::GetRequest { key: "k".into(), stale });
+        let behind = api.get(get(true)).await.unwrap().into_inner();
+        assert_eq!(behind, v1::GetResponse { kv: None, read_index: 0 });
+
+        let confirm = async {
+            let Some(ToLoop::Read { reply }) = fake.requests.recv().await else {
+                panic!("no read was asked for")
+            };
+            let mut state = State::new();
+            let command = Command::KvSet { key: b"k".to_vec(), value: b"v".to_vec() };
+            state.apply(LogIndex(7), &Proposal { now: Millis(1), command }).unwrap();
+            fake.view.store(Arc::new(View { state, index: LogIndex(7) }));
+            reply.send(Ok(())).unwrap();
+            std::future::pending().await
+        };
+        let read = tokio::select! {
+            read = api.get(get(false)) => read,
+            () = confirm => unreachable!("it waits for ever"),
+        };
+        let read = read.unwrap().into_inner();
+        assert_eq!((read.kv.map(|kv| kv.value), read.read_index), (Some("v".into()), 7));
+    }
+}

@@ -50,7 +50,7 @@ impl Readiness {
     fn disk(&self) -> Option<String> {
         let dir = self.data_dir.as_ref()?;
         let free = match statvfs(dir) {
-            Ok(stat) => u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())),
+            Ok(stat) => stat.blocks_available().saturating_mul(stat.fragment_size()),
             Err(error) => return Some(format!("{}: {error}", dir.display())),
         };
         let min = self.free_bytes_min;

@@ -23,6 +23,8 @@ mod writer;
 
 pub use event::RaftFailure;
 pub(crate) use event::{Event, Work};
+#[cfg(test)]
+pub(crate) use handle::Request;
 pub use handle::{
     Applied, HANDOVER_TIMEOUTS, Leader, Progress, RaftError, RaftHandle, RaftStatus, Role, View, deadline_in,
 };

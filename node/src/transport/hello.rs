@@ -143,10 +143,12 @@ mod tests {
         check(&hello, certificate, &local(), &testing::config(3)).err().map(|error| error.to_string())
     }
 
+    type Change = fn(&mut v1::Hello);
+
     #[test]
     fn a_hello_is_taken_from_its_own_node_only() {
         assert_eq!(refused(|_| (), "node-2"), None);
-        let cases: [(fn(&mut v1::Hello), &str, &str); 10] = [
+        let cases: [(Change, &str, &str); 10] = [
             (|_| (), "node-3", "the certificate belongs to \"node-3\""),
             (|hello| hello.from = 3, "node-2", "node 3 is \"node-3\""),
             (|hello| hello.from = 9, "node-2", "node 9 is no member"),

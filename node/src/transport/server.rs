@@ -97,7 +97,9 @@ impl PeerServer {
                     return Err(Status::invalid_argument("a second Hello in one stream"));
                 }
                 None => {
-                    return Err(Status::invalid_argument("a frame that is empty or of a kind not known here"));
+                    return Err(Status::invalid_argument(
+                        "a frame that is empty or of a kind not known here",
+                    ));
                 }
             }
         }

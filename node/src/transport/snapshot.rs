@@ -123,8 +123,7 @@ mod tests {
     use super::*;
 
     fn sent(bytes: usize) -> Vec<v1::SnapshotChunk> {
-        let mut message = eraftpb::Message::default();
-        message.snapshot = Some(eraftpb::Snapshot::default()).into();
+        let message = eraftpb::Message { snapshot: Some(eraftpb::Snapshot::default()), ..Default::default() };
         let data: Vec<u8> = (0..bytes).map(|at| u8::try_from(at % 251).unwrap()).collect();
         chunks(v1::Hello::default(), farquorum_driver::encode(&message).into(), data.into()).collect()
     }
@@ -145,15 +144,17 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut Vec<v1::SnapshotChunk>);
+
     #[test]
     fn what_was_changed_on_the_way_is_refused() {
         let whole = sent(2 * CHUNK_BYTES + 5);
-        let changed = |change: fn(&mut Vec<v1::SnapshotChunk>)| {
+        let changed = |change: Change| {
             let mut chunks = whole.clone();
             change(&mut chunks);
             received(&chunks).unwrap_err().to_string()
         };
-        let cases: [(fn(&mut Vec<v1::SnapshotChunk>), &str); 7] = [
+        let cases: [(Change, &str); 7] = [
             (|chunks| chunks[1].crc32 ^= 1, "another CRC-32"),
             (|chunks| chunks.swap(1, 2), "1048576 comes next"),
             (|chunks| drop(chunks.remove(1)), "1048576 comes next"),

@@ -2,6 +2,7 @@
 //! gracefully and needs not to: they end with the runtime of the test.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a helper of tests may fail")]
 
 use std::net::TcpListener;
 use std::path::Path;
