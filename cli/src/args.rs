@@ -47,7 +47,12 @@ impl Global {
     pub(crate) fn sources(&self) -> Sources {
         let here = PathBuf::from("farquorum.toml");
         let file = self.config.clone().or_else(|| here.exists().then_some(here));
-        Sources { file, environment: Environment::process(), overrides: self.set.clone(), ..Sources::default() }
+        Sources {
+            file,
+            environment: Environment::process(),
+            overrides: self.set.clone(),
+            ..Sources::default()
+        }
     }
 
     /// Longest time of one call.

@@ -16,8 +16,6 @@ pub(crate) enum Kind {
     NotAvailable,
     /// 4: not allowed, or in conflict with what is there.
     Refused,
-    /// 5: measured, and the samples do not decide.
-    Inconclusive,
     /// 130: interrupted by the user.
     Interrupted,
 }
@@ -30,7 +28,6 @@ impl Kind {
             Self::Usage => 2,
             Self::NotAvailable => 3,
             Self::Refused => 4,
-            Self::Inconclusive => 5,
             Self::Interrupted => 130,
         }
     }
@@ -69,11 +66,6 @@ impl Failure {
     /// What kind it is.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
-    }
-
-    /// The message without decoration.
-    pub(crate) fn message(&self) -> &str {
-        &self.message
     }
 
     /// Writes it to standard error. An interrupted command says nothing: the user knows.

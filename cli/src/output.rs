@@ -45,7 +45,10 @@ pub(crate) fn write_line(text: &str) -> Result<(), Failure> {
 }
 
 /// A plain table: headings, rows, two blanks between columns.
-pub(crate) fn rows<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(crate) fn rows<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings);
@@ -80,14 +83,23 @@ mod tests {
 
     #[test]
     fn bytes_are_readable() {
-        for (count, text) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_572_864, "1.5 MiB"), (u64::MAX, "16777215.9 TiB")] {
+        for (count, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_572_864, "1.5 MiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ] {
             assert_eq!(bytes(count), text);
         }
     }
 
     #[test]
     fn a_table_has_no_trailing_blanks() {
-        let text = rows(["NAME", "STATE"], [["a".to_owned(), "up".to_owned()], ["longer".to_owned(), "down".to_owned()]]);
+        let text = rows(
+            ["NAME", "STATE"],
+            [["a".to_owned(), "up".to_owned()], ["longer".to_owned(), "down".to_owned()]],
+        );
         assert_eq!(text, "NAME    STATE\na       up\nlonger  down");
     }
 }

@@ -63,7 +63,9 @@ fn files_with(word: &str, allowed: &[&str]) -> Vec<String> {
     let this = "cli/tests/architecture.rs";
     sources()
         .into_iter()
-        .filter(|(path, text)| path != this && text.contains(word) && !allowed.iter().any(|a| path.starts_with(a)))
+        .filter(|(path, text)| {
+            path != this && text.contains(word) && !allowed.iter().any(|a| path.starts_with(a))
+        })
         .map(|(path, _)| path)
         .collect()
 }
@@ -71,11 +73,23 @@ fn files_with(word: &str, allowed: &[&str]) -> Vec<String> {
 #[test]
 fn the_pure_crates_stay_pure() {
     let impure = [
-        "tokio", "tonic", "rocksdb", "rand", "rand_chacha", "nix", "libc", "axum", "hyper", "object_store", "rustls",
-        "figment", "tracing",
+        "tokio",
+        "tonic",
+        "rocksdb",
+        "rand",
+        "rand_chacha",
+        "nix",
+        "libc",
+        "axum",
+        "hyper",
+        "object_store",
+        "rustls",
+        "figment",
+        "tracing",
     ];
     for name in ["farquorum-core", "farquorum-driver"] {
-        let found: Vec<String> = reachable(name).into_iter().filter(|d| impure.contains(&d.as_str())).collect();
+        let found: Vec<String> =
+            reachable(name).into_iter().filter(|d| impure.contains(&d.as_str())).collect();
         assert!(found.is_empty(), "{name} depends on {found:?}");
     }
     assert!(!reachable("farquorum-core").contains("raft"), "core knows raft-rs");
@@ -85,8 +99,10 @@ fn the_pure_crates_stay_pure() {
 fn the_pure_parts_read_no_clock() {
     let pure = ["node/core/src/", "node/driver/src/", "netem/src/model/"];
     for word in ["Instant::now", "SystemTime::now", "thread_rng", "std::fs", "std::net", "std::env"] {
-        let found: Vec<String> =
-            files_with(word, &[]).into_iter().filter(|path| pure.iter().any(|p| path.starts_with(p))).collect();
+        let found: Vec<String> = files_with(word, &[])
+            .into_iter()
+            .filter(|path| pure.iter().any(|p| path.starts_with(p)))
+            .collect();
         assert!(found.is_empty(), "{word} in {found:?}");
     }
 }
@@ -102,8 +118,11 @@ fn one_crate_knows_each_library() {
         ("object_store", vec!["farquorum-storage"]),
         ("figment", vec!["farquorum-config"]),
     ] {
-        let users: Vec<String> =
-            manifests().into_iter().filter(|(_, deps)| deps.contains(library)).map(|(name, _)| name).collect();
+        let users: Vec<String> = manifests()
+            .into_iter()
+            .filter(|(_, deps)| deps.contains(library))
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(users, owners, "users of {library}");
     }
 }
@@ -116,9 +135,14 @@ fn rocksdb_stays_in_storage() {
 
 #[test]
 fn workers_and_clients_do_not_need_the_node() {
-    for name in ["farquorum-worker", "farquorum-client", "farquorum-storage", "farquorum-netem", "farquorum-tls"] {
+    for name in
+        ["farquorum-worker", "farquorum-client", "farquorum-storage", "farquorum-netem", "farquorum-tls"]
+    {
         let reached = reachable(name);
-        assert!(!reached.contains("farquorum-node") && !reached.contains("rocksdb"), "{name} reaches the node");
+        assert!(
+            !reached.contains("farquorum-node") && !reached.contains("rocksdb"),
+            "{name} reaches the node"
+        );
     }
 }
 
@@ -126,8 +150,11 @@ fn workers_and_clients_do_not_need_the_node() {
 fn the_environment_is_read_by_config_and_the_command_line_only() {
     let allowed = ["config/src/environment.rs", "cli/", "proto/build.rs"];
     let tests = |path: &String| path.contains("/tests/") || path.contains("tests.rs");
-    let found: Vec<String> =
-        ["env::var", "env::vars"].iter().flat_map(|w| files_with(w, &allowed)).filter(|p| !tests(p)).collect();
+    let found: Vec<String> = ["env::var", "env::vars"]
+        .iter()
+        .flat_map(|w| files_with(w, &allowed))
+        .filter(|p| !tests(p))
+        .collect();
     assert!(found.is_empty(), "the environment is read in {found:?}");
 }
 

@@ -19,17 +19,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// From the context that the flags or the running simulation give.
-    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
+    /// From the context that the flags or the running simulation give. Async because channels need a running runtime.
+    pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
         let context = match &global.context {
             Some(path) => Context::load(path),
             None => farquorum_client::discover(&paths::state_dir()?),
         };
-        Self::to(context.map_err(|error| Failure::new(Kind::NotAvailable, error))?, global.deadline())
+        Self::to(context.map_err(|error| Failure::new(Kind::NotAvailable, error))?, global.deadline()).await
     }
 
     /// To a known context.
-    pub(crate) fn to(context: Context, deadline: Duration) -> Result<Self, Failure> {
+    #[allow(clippy::unused_async, reason = "tonic's channels spawn tasks: only inside a runtime")]
+    pub(crate) async fn to(context: Context, deadline: Duration) -> Result<Self, Failure> {
         let timing = Timing { deadline, ..Timing::default() };
         let cluster = Cluster::from_context(&context, timing)?;
         Ok(Self { context, cluster })
@@ -38,7 +39,8 @@ impl Connection {
     /// The object store of this cluster.
     pub(crate) fn store(&self) -> Result<Store, Failure> {
         let storage = self.context.storage.as_ref().ok_or_else(|| {
-            Failure::usage("this context names no object store").hint("add a [storage] table to the context file")
+            Failure::usage("this context names no object store")
+                .hint("add a [storage] table to the context file")
         })?;
         Store::open(&StorageSettings {
             endpoint: storage.endpoint.clone(),

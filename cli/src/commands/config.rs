@@ -86,7 +86,10 @@ struct Keys {
 
 impl Show for Keys {
     fn table(&self) -> String {
-        output::rows(["KEY", "MEANING"], self.keys.iter().map(|row| [row.key.to_owned(), row.meaning.to_owned()]))
+        output::rows(
+            ["KEY", "MEANING"],
+            self.keys.iter().map(|row| [row.key.to_owned(), row.meaning.to_owned()]),
+        )
     }
 }
 

@@ -44,7 +44,8 @@ pub(crate) struct DemoArgs {
 /// Runs the demonstration; exit code 1 when the result is not the reference.
 pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Failure> {
     let input = args.input.canonicalize().map_err(|error| {
-        Failure::usage(format!("--input {}: {error}", args.input.display())).hint("any file or folder with text")
+        Failure::usage(format!("--input {}: {error}", args.input.display()))
+            .hint("any file or folder with text")
     })?;
     let say = |text: &str| if global.output == Format::Table { write_line(text) } else { Ok(()) };
     say("1. three clouds, three nodes, four workers, an S3 store, joined by an emulated WAN")?;
@@ -76,7 +77,7 @@ async fn act(
     say: &impl Fn(&str) -> Result<(), Failure>,
 ) -> Result<Report, Failure> {
     let context = Context::load(&folder.context()).map_err(Failure::failed)?;
-    let connection = Connection::to(context, Duration::from_secs(10))?;
+    let connection = Connection::to(context, Duration::from_secs(10)).await?;
     let expected = reference::count(input)?;
     let total = size(input)?;
     let plan = job::Plan {
@@ -102,7 +103,16 @@ async fn act(
     top.truncate(10);
     let failed_attempts = job.stages.iter().map(|stage| stage.failed_attempts).sum();
     let took_ms = job.finished_ms.saturating_sub(job.created_ms);
-    Ok(Report { identical, parts: parts.len(), killed, took_ms, failed_attempts, window, top, links: links(folder)? })
+    Ok(Report {
+        identical,
+        parts: parts.len(),
+        killed,
+        took_ms,
+        failed_attempts,
+        window,
+        top,
+        links: links(folder)?,
+    })
 }
 
 /// Waits until half of the map tasks are done, then kills the node that leads.
@@ -118,7 +128,10 @@ async fn kill_leader_half_way(
         if map.completed * 2 >= map.tasks {
             let leader = connection.leader().await.ok_or_else(|| Failure::failed("no node leads"))?;
             sim::ask(&folder.socket()?, &Request::Kill { host: leader.clone() })?;
-            say(&format!("3. {} of {} map tasks are done: killed {leader}, which led", map.completed, map.tasks))?;
+            say(&format!(
+                "3. {} of {} map tasks are done: killed {leader}, which led",
+                map.completed, map.tasks
+            ))?;
             return Ok(leader);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -154,7 +167,9 @@ fn size(path: &std::path::Path) -> Result<u64, Failure> {
 
 fn links(folder: &Folder) -> Result<Vec<LinkStatus>, Failure> {
     match sim::ask(&folder.socket()?, &Request::Status)? {
-        Response::Status(status) => Ok(status.links.into_iter().filter(|link| link.from != link.to).collect()),
+        Response::Status(status) => {
+            Ok(status.links.into_iter().filter(|link| link.from != link.to).collect())
+        }
         other => Err(Failure::failed(format!("the supervisor answered {other:?}"))),
     }
 }
@@ -179,9 +194,16 @@ struct Report {
 impl Show for Report {
     fn table(&self) -> String {
         let verdict = if self.identical { "equal to" } else { "NOT equal to" };
-        let words = rows(["WORD", "COUNT"], self.top.iter().map(|(word, count)| [word.clone(), count.to_string()]));
+        let words =
+            rows(["WORD", "COUNT"], self.top.iter().map(|(word, count)| [word.clone(), count.to_string()]));
         let link = |link: &LinkStatus| {
-            [link.from.clone(), link.to.clone(), bytes(link.bytes), link.packets.to_string(), link.dropped.to_string()]
+            [
+                link.from.clone(),
+                link.to.clone(),
+                bytes(link.bytes),
+                link.packets.to_string(),
+                link.dropped.to_string(),
+            ]
         };
         let links = rows(["FROM", "TO", "DELIVERED", "PACKETS", "DROPPED"], self.links.iter().map(link));
         format!(

@@ -82,21 +82,27 @@ pub(crate) fn run(global: &Global, args: JobArgs) -> Result<ExitCode, Failure> {
         Verb::Run(args) => run_job(global, &args),
         Verb::Reference { input } => print_reference(&input),
         Verb::List => {
-            let connection = Connection::open(global)?;
-            let list = runtime::block_on(async { Ok(connection.cluster.jobs().list().await?) })?;
+            let list = runtime::block_on(async {
+                Ok(Connection::open(global).await?.cluster.jobs().list().await?)
+            })?;
             output::print(global.output, &view::Rows::from(list.jobs))?;
             Ok(ExitCode::SUCCESS)
         }
         Verb::Get { id, follow } => {
-            let connection = Connection::open(global)?;
             let job = runtime::block_on(async {
-                if follow { watch::until_over(&connection, id, |_| ()).await } else { get(&connection, id).await }
+                let connection = Connection::open(global).await?;
+                if follow {
+                    watch::until_over(&connection, id, |_| ()).await
+                } else {
+                    get(&connection, id).await
+                }
             })?;
             finish(global, job)
         }
         Verb::Cancel { id } => {
-            let connection = Connection::open(global)?;
-            let job = runtime::block_on(async { Ok(connection.cluster.jobs().cancel(id).await?.job) })?;
+            let job = runtime::block_on(async {
+                Ok(Connection::open(global).await?.cluster.jobs().cancel(id).await?.job)
+            })?;
             output::print(global.output, &view::Row::from(job.unwrap_or_default()))?;
             Ok(ExitCode::SUCCESS)
         }
@@ -109,21 +115,30 @@ pub(crate) async fn get(connection: &Connection, id: u64) -> Result<Job, Failure
 }
 
 fn run_job(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
-    let connection = Connection::open(global)?;
-    let bucket = connection.store()?.bucket_url();
-    let output = args.output_url.clone().unwrap_or_else(|| format!("{bucket}/jobs/{:08x}", rand::random::<u32>()));
-    let plan = Plan { input: args.input.clone(), output, reducers: args.reducers, split_bytes: args.split_bytes };
-    let id = runtime::block_on(submit(&connection, &plan))?;
+    let id = runtime::block_on(async {
+        let connection = Connection::open(global).await?;
+        let fresh = format!("{}/jobs/{:08x}", connection.store()?.bucket_url(), rand::random::<u32>());
+        let output = args.output_url.clone().unwrap_or(fresh);
+        let plan = Plan {
+            input: args.input.clone(),
+            output,
+            reducers: args.reducers,
+            split_bytes: args.split_bytes,
+        };
+        submit(&connection, &plan).await
+    })?;
     let follow = format!("farquorum job get {id} --follow");
     if args.detach {
         write_line(&format!("job {id} submitted; follow it with: {follow}"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let watched = runtime::block_on(watch::until_over(&connection, id, |_| ()));
+    let watched =
+        runtime::block_on(async { watch::until_over(&Connection::open(global).await?, id, |_| ()).await });
     match watched {
         Ok(job) => finish(global, job),
         Err(failure) if failure.kind() == Kind::Interrupted => {
-            Err(Failure::new(Kind::Interrupted, format!("job {id} goes on without this command")).hint(follow))
+            Err(Failure::new(Kind::Interrupted, format!("job {id} goes on without this command"))
+                .hint(follow))
         }
         Err(failure) => Err(failure.hint(follow)),
     }
@@ -134,7 +149,9 @@ fn finish(global: &Global, job: Job) -> Result<ExitCode, Failure> {
     let (id, error) = (job.id, job.error.clone());
     output::print(global.output, &view::Row::from(job))?;
     match state {
-        JobState::Failed | JobState::Cancelled => Err(Failure::failed(format!("job {id} did not complete: {error}"))),
+        JobState::Failed | JobState::Cancelled => {
+            Err(Failure::failed(format!("job {id} did not complete: {error}")))
+        }
         _ => Ok(ExitCode::SUCCESS),
     }
 }
@@ -160,7 +177,8 @@ pub(crate) async fn submit(connection: &Connection, plan: &Plan) -> Result<u64, 
         let prefix = format!("{}/_input", plan.output.trim_end_matches('/'));
         upload(&store, Path::new(&plan.input), &prefix).await?
     };
-    let splits = farquorum_worker::plan_splits(&store, &urls, plan.split_bytes, "").await.map_err(Failure::usage)?;
+    let splits =
+        farquorum_worker::plan_splits(&store, &urls, plan.split_bytes, "").await.map_err(Failure::usage)?;
     let inputs = splits.into_iter().map(|split| InputSplit {
         url: split.url,
         offset: split.offset,

@@ -86,7 +86,8 @@ impl Show for Row {
                 bytes(stage.bytes_out),
             ]
         };
-        let stages = rows(["STAGE", "TASKS", "FAILED ATTEMPTS", "READ", "WRITTEN"], self.stages.iter().map(stage));
+        let stages =
+            rows(["STAGE", "TASKS", "FAILED ATTEMPTS", "READ", "WRITTEN"], self.stages.iter().map(stage));
         let mut text = format!("job {} ({}): {}\n\n{stages}", self.id, self.kind, self.state);
         if !self.error.is_empty() {
             text.push_str(&format!("\n\nerror: {}", self.error));

@@ -120,8 +120,10 @@ fn text(bytes: &Bytes) -> String {
 
 /// Runs a verb.
 pub(crate) fn run(global: &Global, args: KvArgs) -> Result<ExitCode, Failure> {
-    let connection = Connection::open(global)?;
-    runtime::block_on(verb(global, &connection, args.verb))?;
+    runtime::block_on(async {
+        let connection = Connection::open(global).await?;
+        verb(global, &connection, args.verb).await
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -135,7 +137,10 @@ async fn verb(global: &Global, connection: &Connection, verb: Verb) -> Result<()
         Verb::Get { key, stale } => get(global, connection, key, stale).await,
         Verb::Del { key } => {
             let deleted = kv.delete(key).await?;
-            output::print(global.output, &Written { revision: deleted.revision, existed: Some(deleted.existed) })
+            output::print(
+                global.output,
+                &Written { revision: deleted.revision, existed: Some(deleted.existed) },
+            )
         }
         Verb::Cas { key, expect, value } => {
             let answer = kv.compare_and_set(key.clone(), expect.map(Bytes::from), read(value)?).await?;
@@ -143,8 +148,12 @@ async fn verb(global: &Global, connection: &Connection, verb: Verb) -> Result<()
                 let revision = answer.current.map(|kv| kv.revision).unwrap_or_default();
                 return output::print(global.output, &Written { revision, existed: None });
             }
-            let there = answer.current.map_or_else(|| "absent".to_owned(), |kv| format!("{:?}", text(&kv.value)));
-            Err(Failure::new(Kind::Refused, format!("{key:?} was not set: its value is {there}, not the expected one")))
+            let there =
+                answer.current.map_or_else(|| "absent".to_owned(), |kv| format!("{:?}", text(&kv.value)));
+            Err(Failure::new(
+                Kind::Refused,
+                format!("{key:?} was not set: its value is {there}, not the expected one"),
+            ))
         }
         Verb::List { prefix } => list(global, connection, prefix).await,
     }

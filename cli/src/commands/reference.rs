@@ -22,7 +22,8 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 pub(crate) fn count(input: &Path) -> Result<HashMap<String, u64>, Failure> {
     let mut counts = HashMap::new();
     for file in files(input)? {
-        let bytes = std::fs::read(&file).map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
+        let bytes =
+            std::fs::read(&file).map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
         if bytes.iter().take(SNIFF_BYTES).any(|byte| *byte == 0) {
             continue;
         }
@@ -55,7 +56,8 @@ pub(crate) fn parts(counts: &HashMap<String, u64>, reducers: u32) -> Vec<Vec<u8>
 }
 
 fn files(input: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let metadata = std::fs::metadata(input).map_err(|error| Failure::failed(format!("{}: {error}", input.display())))?;
+    let metadata =
+        std::fs::metadata(input).map_err(|error| Failure::failed(format!("{}: {error}", input.display())))?;
     if !metadata.is_dir() {
         return Ok(vec![input.to_owned()]);
     }

@@ -52,7 +52,8 @@ impl Show for Status {
                 [row[0], row[2], row[8]] = [node.name.clone(), "unreachable".to_owned(), error.clone()];
                 return row;
             }
-            let rtts: Vec<String> = node.rtt_ms.iter().map(|rtt| format!("{} {:.1} ms", rtt.to, rtt.ms)).collect();
+            let rtts: Vec<String> =
+                node.rtt_ms.iter().map(|rtt| format!("{} {:.1} ms", rtt.to, rtt.ms)).collect();
             [
                 node.name.clone(),
                 node.cloud.clone(),
@@ -76,8 +77,8 @@ impl Show for Status {
 
 /// Asks every node; exit code 3 when none leads.
 pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
-    let connection = Connection::open(global)?;
     let status = runtime::block_on(async {
+        let connection = Connection::open(global).await?;
         let statuses = connection.statuses().await;
         let leads = |status: &NodeStatus| status.role() == RaftRole::Leader;
         let leader = statuses
@@ -109,7 +110,8 @@ fn row(name: String, status: Result<NodeStatus, String>) -> NodeRow {
         RaftRole::Follower | RaftRole::Unspecified => "follower",
     };
     let millis = |micros: u64| std::time::Duration::from_micros(micros).as_secs_f64() * 1000.0;
-    let rtts = status.peers.iter().filter_map(|peer| Some(Rtt { to: peer.name.clone(), ms: millis(peer.rtt_us?) }));
+    let rtts =
+        status.peers.iter().filter_map(|peer| Some(Rtt { to: peer.name.clone(), ms: millis(peer.rtt_us?) }));
     NodeRow {
         name,
         role,

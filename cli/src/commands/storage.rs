@@ -46,11 +46,12 @@ impl Show for Reports {
 /// Runs the check; exit code 1 when the store does not keep its promises.
 pub(crate) fn run(global: &Global, args: &StorageArgs) -> Result<ExitCode, Failure> {
     let Verb::Check = args.verb;
-    let connection = Connection::open(global)?;
-    let store = connection.store()?;
     let checks = runtime::block_on(async {
+        let store = Connection::open(global).await?.store()?;
         let prefix = store.bucket_url();
-        let report = farquorum_storage::check::check(&store, &prefix, "command-line").await.map_err(Failure::failed)?;
+        let report = farquorum_storage::check::check(&store, &prefix, "command-line")
+            .await
+            .map_err(Failure::failed)?;
         Ok(vec![Report { from: "this machine".to_owned(), ok: report.is_ok(), text: report.to_string() }])
     })?;
     let ok = checks.iter().all(|report| report.ok);

@@ -201,8 +201,8 @@ impl Show for Rows {
 
 /// Runs a verb.
 pub(crate) fn run(global: &Global, args: TaskArgs) -> Result<ExitCode, Failure> {
-    let connection = Connection::open(global)?;
     runtime::block_on(async {
+        let connection = Connection::open(global).await?;
         match args.verb {
             Verb::Submit(args) => submit(global, &connection, args).await,
             Verb::Get { id } => {
@@ -240,7 +240,11 @@ async fn submit(global: &Global, connection: &Connection, args: SubmitArgs) -> R
     let failed = matches!(task.state(), TaskState::Failed | TaskState::Cancelled);
     let row = Row::from(task);
     output::print(global.output, &row)?;
-    if failed { Err(Failure::failed(format!("task {} {}: {}", row.id, row.state, row.error))) } else { Ok(()) }
+    if failed {
+        Err(Failure::failed(format!("task {} {}: {}", row.id, row.state, row.error)))
+    } else {
+        Ok(())
+    }
 }
 
 fn is_over(state: TaskState) -> bool {
@@ -255,7 +259,8 @@ async fn list(
     job: u64,
 ) -> Result<(), Failure> {
     let state = state.map_or(TaskState::Unspecified, TaskState::from);
-    let mut request = ListTasksRequest { state: state.into(), worker, job, page_size: 1000, page_token: String::new() };
+    let mut request =
+        ListTasksRequest { state: state.into(), worker, job, page_size: 1000, page_token: String::new() };
     let mut tasks = Vec::new();
     loop {
         let page = connection.cluster.tasks().list(request.clone()).await?;

@@ -19,7 +19,13 @@ pub(crate) struct TransferArgs {
 
 /// Hands leadership over and says who leads then.
 pub(crate) fn run(global: &Global, args: &TransferArgs) -> Result<ExitCode, Failure> {
-    let connection = Connection::open(global)?;
+    let leader = runtime::block_on(transfer(global, args))?;
+    write_line(&format!("{leader} leads"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn transfer(global: &Global, args: &TransferArgs) -> Result<String, Failure> {
+    let connection = Connection::open(global).await?;
     let nodes = &connection.context.nodes;
     let to = match &args.node {
         None => 0,
@@ -28,8 +34,6 @@ pub(crate) fn run(global: &Global, args: &TransferArgs) -> Result<ExitCode, Fail
             Failure::usage(format!("there is no node {name:?}; the nodes are: {}", known.join(", ")))
         })?,
     };
-    let leader = runtime::block_on(async { Ok(connection.cluster.cluster().transfer_leader(to).await?.leader_id) })?;
-    let name = nodes.iter().find(|node| node.id == leader).map_or("unknown", |node| node.name.as_str());
-    write_line(&format!("{name} leads"))?;
-    Ok(ExitCode::SUCCESS)
+    let leader = connection.cluster.cluster().transfer_leader(to).await?.leader_id;
+    Ok(nodes.iter().find(|node| node.id == leader).map_or("unknown", |node| node.name.as_str()).to_owned())
 }

@@ -133,8 +133,8 @@ impl Show for Rows {
 }
 
 fn list(global: &Global) -> Result<ExitCode, Failure> {
-    let connection = Connection::open(global)?;
-    let list = runtime::block_on(async { Ok(connection.cluster.workers().list().await?) })?;
+    let list =
+        runtime::block_on(async { Ok(Connection::open(global).await?.cluster.workers().list().await?) })?;
     output::print(global.output, &Rows { workers: list.workers.into_iter().map(Row::from).collect() })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -33,7 +33,11 @@ fn start(supervisor: &Supervisor, exec: &Exec, fds: Vec<OwnedFd>) -> Result<Pid,
     let mut command = Command::new(program);
     command.args(args).current_dir(&exec.cwd).env_clear().envs(exec.environment.iter().cloned());
     command.env("FARQUORUM_HOST", &exec.host);
-    command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr)).process_group(0);
+    command
+        .stdin(Stdio::from(stdin))
+        .stdout(Stdio::from(stdout))
+        .stderr(Stdio::from(stderr))
+        .process_group(0);
     supervisor.lab.place(&exec.host, &mut command).map_err(|error| error.to_string())?;
     become_caller(&mut command, exec.uid, exec.gid);
     supervisor

@@ -32,7 +32,12 @@ pub(crate) fn run(folder: &Folder, args: &LogsArgs) -> Result<ExitCode, Failure>
             .flatten()
             .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()))
             .collect();
-        Failure::usage(format!("no log of {:?} ({}: {error}); there are: {}", args.host, path.display(), known.join(", ")))
+        Failure::usage(format!(
+            "no log of {:?} ({}: {error}); there are: {}",
+            args.host,
+            path.display(),
+            known.join(", ")
+        ))
     })?;
     let mut text = String::new();
     // The last part is enough for any number of lines that a person reads.

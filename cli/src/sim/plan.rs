@@ -23,8 +23,9 @@ pub(crate) fn hosts(config: &Config, spec: &LabSpec) -> Result<(Vec<HostPlan>, V
         let (role, services) = services(config, host);
         let mut ports = BTreeMap::new();
         for (service, port) in services {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .map_err(|error| Failure::failed(format!("no free port on 127.0.0.1 for {}: {error}", host.name)))?;
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| {
+                Failure::failed(format!("no free port on 127.0.0.1 for {}: {error}", host.name))
+            })?;
             ports.insert(service.to_owned(), listener.local_addr()?.to_string());
             forwards.push((listener, SocketAddr::V4(SocketAddrV4::new(host.address, port))));
         }

@@ -23,10 +23,16 @@ pub(crate) fn configuration(global: &Global, args: &UpArgs) -> Result<Loaded, Fa
 }
 
 /// Makes everything that is not there yet.
-pub(crate) fn folder(folder: &Folder, loaded: &Loaded, name: &str, hosts: &[HostPlan]) -> Result<(), Failure> {
+pub(crate) fn folder(
+    folder: &Folder,
+    loaded: &Loaded,
+    name: &str,
+    hosts: &[HostPlan],
+) -> Result<(), Failure> {
     folder.create()?;
     let config = &loaded.config;
-    farquorum_node::storage::check_data_dir(&folder.root, config.limits.free_bytes_min).map_err(Failure::failed)?;
+    farquorum_node::storage::check_data_dir(&folder.root, config.limits.free_bytes_min)
+        .map_err(Failure::failed)?;
     same_members(folder, loaded)?;
     crate::commands::certs::ensure_all(&folder.certs(), config)?;
     super::context::write(folder, config, name, hosts)?;
@@ -44,7 +50,8 @@ fn same_members(folder: &Folder, loaded: &Loaded) -> Result<(), Failure> {
     let file = folder.config();
     if file.exists() {
         let sources = farquorum_config::Sources { file: Some(file.clone()), ..Default::default() };
-        let before = farquorum_config::load(&sources).map(|before| members(&before.config)).unwrap_or_default();
+        let before =
+            farquorum_config::load(&sources).map(|before| members(&before.config)).unwrap_or_default();
         let now = members(&loaded.config);
         if before != now && folder.root.join("data").read_dir().is_ok_and(|mut data| data.next().is_some()) {
             return Err(Failure::usage(format!(

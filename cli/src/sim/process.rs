@@ -46,7 +46,8 @@ impl Process {
     /// Starts it inside its host.
     pub(crate) fn start(&mut self, lab: &Lab, reaper: &Reaper) -> Result<(), String> {
         let host = self.program.host.clone();
-        let failed = |what: &str, error: &dyn std::fmt::Display| format!("cannot start {host}: {what}: {error}");
+        let failed =
+            |what: &str, error: &dyn std::fmt::Display| format!("cannot start {host}: {what}: {error}");
         let log = OpenOptions::new()
             .create(true)
             .append(true)

@@ -24,7 +24,7 @@ pub(crate) fn wait(folder: &Folder, hosts: &[HostPlan]) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let until = Instant::now() + READY_TIMEOUT;
-        let connection = connection(folder)?;
+        let connection = connection(folder).await?;
         loop {
             all_run(folder)?;
             let answer = connection.cluster.workers().list().await;
@@ -41,9 +41,10 @@ pub(crate) fn wait(folder: &Folder, hosts: &[HostPlan]) -> Result<(), Failure> {
     })
 }
 
-fn connection(folder: &Folder) -> Result<Connection, Failure> {
-    let context = Context::load(&folder.context()).map_err(|error| Failure::new(Kind::NotAvailable, error))?;
-    Connection::to(context, QUESTION_TIMEOUT)
+async fn connection(folder: &Folder) -> Result<Connection, Failure> {
+    let context =
+        Context::load(&folder.context()).map_err(|error| Failure::new(Kind::NotAvailable, error))?;
+    Connection::to(context, QUESTION_TIMEOUT).await
 }
 
 fn missing(answer: &Result<ListWorkersResponse, ClientError>, workers: usize) -> String {
@@ -60,7 +61,9 @@ fn healthy(list: &ListWorkersResponse) -> usize {
 /// A process that ended at its start will not come back: say which, and the end of its log.
 fn all_run(folder: &Folder) -> Result<(), Failure> {
     let Response::Status(status) = ask(&folder.socket()?, &Request::Status)? else { return Ok(()) };
-    let Some(host) = status.hosts.iter().find(|host| host.state.starts_with("stopped (")) else { return Ok(()) };
+    let Some(host) = status.hosts.iter().find(|host| host.state.starts_with("stopped (")) else {
+        return Ok(());
+    };
     let log = std::fs::read_to_string(folder.log(&host.name)).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     let tail = lines.get(lines.len().saturating_sub(8)..).unwrap_or_default().join("\n");
@@ -71,7 +74,7 @@ fn all_run(folder: &Folder) -> Result<(), Failure> {
 pub(crate) fn leader(folder: &Folder) -> Result<String, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let leader = connection(folder)?.leader().await;
+        let leader = connection(folder).await?.leader().await;
         leader.ok_or_else(|| Failure::new(Kind::NotAvailable, "no node leads at the moment"))
     })
 }

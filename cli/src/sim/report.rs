@@ -87,4 +87,3 @@ fn pair(pair: selftest::PairResult) -> PairCheck {
         ok: pair.ok,
     }
 }
-

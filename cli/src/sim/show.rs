@@ -6,7 +6,8 @@ use crate::output::{Show, bytes, rows};
 impl Show for SimStatus {
     fn table(&self) -> String {
         let host = |host: &HostStatus| {
-            let ports: Vec<String> = host.ports.iter().map(|(name, address)| format!("{name} {address}")).collect();
+            let ports: Vec<String> =
+                host.ports.iter().map(|(name, address)| format!("{name} {address}")).collect();
             [
                 host.name.clone(),
                 host.role.clone(),
@@ -16,8 +17,10 @@ impl Show for SimStatus {
                 ports.join("  "),
             ]
         };
-        let hosts =
-            rows(["HOST", "ROLE", "CLOUD", "ADDRESS", "STATE", "FROM THIS MACHINE"], self.hosts.iter().map(host));
+        let hosts = rows(
+            ["HOST", "ROLE", "CLOUD", "ADDRESS", "STATE", "FROM THIS MACHINE"],
+            self.hosts.iter().map(host),
+        );
         format!(
             "{hosts}\n\n{}\n\nemulator: {}; delivers late by {:.0} us (p50), {:.0} us (p99)",
             links(&self.links),
@@ -43,7 +46,10 @@ fn links(links: &[LinkStatus]) -> String {
             link.dropped.to_string(),
         ]
     };
-    rows(["FROM", "TO", "DELAY", "JITTER", "LOSS", "RATE", "STATE", "DELIVERED", "DROPPED"], links.iter().map(link))
+    rows(
+        ["FROM", "TO", "DELAY", "JITTER", "LOSS", "RATE", "STATE", "DELIVERED", "DROPPED"],
+        links.iter().map(link),
+    )
 }
 
 impl Show for Checked {

@@ -43,7 +43,14 @@ impl Supervisor {
         let processes = plan.programs.iter().cloned().map(Process::new).collect();
         let control = lab.control();
         let reaper = Reaper::start()?;
-        Ok(Arc::new(Self { lab, reaper, control, _forwarder: forwarder, plan, processes: Mutex::new(processes) }))
+        Ok(Arc::new(Self {
+            lab,
+            reaper,
+            control,
+            _forwarder: forwarder,
+            plan,
+            processes: Mutex::new(processes),
+        }))
     }
 
     /// Starts every host's process.
@@ -71,7 +78,9 @@ impl Supervisor {
             Request::Kill { host } => self.with(host, Process::kill),
             Request::Pause { host } => self.with(host, Process::pause),
             Request::Resume { host } => self.with(host, Process::resume),
-            Request::Restart { host } => self.with(host, |process, reaper| process.restart(&self.lab, reaper)),
+            Request::Restart { host } => {
+                self.with(host, |process, reaper| process.restart(&self.lab, reaper))
+            }
             Request::Exec(_) | Request::Signal(_) | Request::Down => Err("not possible here".to_owned()),
         };
         match result {
@@ -90,7 +99,8 @@ impl Supervisor {
             host.status(state, starts)
         });
         let hosts = hosts.collect();
-        let network = self.control.lateness().and_then(|lateness| Ok((lateness, report::links(&self.control)?)));
+        let network =
+            self.control.lateness().and_then(|lateness| Ok((lateness, report::links(&self.control)?)));
         match network {
             Ok((lateness, links)) => Response::Status(Box::new(SimStatus {
                 name: self.plan.name.clone(),

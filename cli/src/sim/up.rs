@@ -5,7 +5,6 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use farquorum_config::Config;
 use farquorum_netem::lab::LabSpec;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -41,8 +40,6 @@ pub(crate) struct UpArgs {
 pub(crate) struct Up {
     /// Its folder.
     pub(crate) folder: Folder,
-    /// Its configuration.
-    pub(crate) config: Config,
 }
 
 /// Starts a simulation, waits until it is ready, and prints how to go on.
@@ -62,15 +59,15 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
     let folder = Folder::named(name)?;
     verbs::must_not_run(global, name, &folder)?;
     let loaded = prepare::configuration(global, args)?;
-    let config = loaded.config.clone();
+    let config = &loaded.config;
     let privilege = farquorum_netem::lab::probe().map_err(Failure::failed)?;
     if args.fresh {
         folder.delete()?;
     }
-    let spec = LabSpec::from_config(&config).map_err(Failure::usage)?;
-    let (hosts, forwards) = plan::hosts(&config, &spec)?;
+    let spec = LabSpec::from_config(config).map_err(Failure::usage)?;
+    let (hosts, forwards) = plan::hosts(config, &spec)?;
     prepare::folder(&folder, &loaded, name, &hosts)?;
-    let programs = if args.no_cluster { Vec::new() } else { plan::programs(&config, &folder) };
+    let programs = if args.no_cluster { Vec::new() } else { plan::programs(config, &folder) };
     let events = launch::launch(Launch {
         plan: Plan { name: name.to_owned(), programs, hosts: hosts.clone() },
         spec,
@@ -80,7 +77,7 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
         log: folder.log("supervisor"),
     })?;
     await_ready(events, &folder, &hosts, args.no_cluster)?;
-    Ok(Up { folder, config })
+    Ok(Up { folder })
 }
 
 fn await_ready(
@@ -147,7 +144,11 @@ fn follow_start(events: &mut launch::Events, folder: &Folder, note: &dyn Fn(i32)
             }
             Some(Event::Started) => return Ok(()),
             Some(Event::Failed(message)) => {
-                return Err(Failure::failed(if table.is_empty() { message } else { format!("{message}\n{table}") }));
+                return Err(Failure::failed(if table.is_empty() {
+                    message
+                } else {
+                    format!("{message}\n{table}")
+                }));
             }
             None => {
                 let log = folder.log("supervisor");

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::folder::Folder;
 use super::protocol::{Exec, LinkChange, Request, Response};
-use super::socket::{self, answer, ask};
 use super::ready;
+use super::socket::{self, answer, ask};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::output::{self, Show};
@@ -153,7 +153,8 @@ pub(crate) fn link(folder: &Folder, args: &LinkArgs) -> Result<ExitCode, Failure
         reorder: args.reorder,
     };
     if change == LinkChange::default() {
-        return Err(Failure::usage("nothing to change").hint("--delay-ms, --jitter-ms, --loss, --rate-mbit or --reorder"));
+        return Err(Failure::usage("nothing to change")
+            .hint("--delay-ms, --jitter-ms, --loss, --rate-mbit or --reorder"));
     }
     let mut pairs = vec![(&args.from, &args.to)];
     if args.both {
@@ -180,7 +181,8 @@ pub(crate) fn exec(folder: &Folder, args: &ExecArgs) -> Result<ExitCode, Failure
         gid: nix::unistd::getegid().as_raw(),
     });
     forward_signals(&line)?;
-    let streams = [std::io::stdin().as_raw_fd(), std::io::stdout().as_raw_fd(), std::io::stderr().as_raw_fd()];
+    let streams =
+        [std::io::stdin().as_raw_fd(), std::io::stdout().as_raw_fd(), std::io::stderr().as_raw_fd()];
     line.send(&request, &streams)?;
     match answer(&mut line)? {
         Response::Exited(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(1))),
@@ -229,7 +231,11 @@ struct Running {
 
 impl Show for Running {
     fn table(&self) -> String {
-        if self.simulations.is_empty() { "no simulation runs".to_owned() } else { self.simulations.join("\n") }
+        if self.simulations.is_empty() {
+            "no simulation runs".to_owned()
+        } else {
+            self.simulations.join("\n")
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farquorum_client::{Cluster, Timing};
+use farquorum_client::{Cluster, ContextNode, Timing};
 use futures::future::join_all;
 use serde::Deserialize;
 use serde_json::Value;
@@ -55,9 +55,12 @@ impl Sim {
 
     /// `/raft-state` of every node that answers, asked at the same time.
     pub(crate) async fn raft_states(&self) -> Vec<RaftState> {
-        let nodes = self.context().nodes;
-        let pages = join_all(nodes.iter().map(|node| http::get(&node.http, "/raft-state"))).await;
-        pages.into_iter().flatten().map(|page| serde_json::from_value(page).unwrap()).collect()
+        raft_states(&self.context().nodes).await
+    }
+
+    /// `/raft-state` of one node; `None` when it does not answer.
+    pub(crate) async fn raft_state(&self, name: &str) -> Option<RaftState> {
+        self.raft_states().await.into_iter().find(|node| node.name == name)
     }
 
     /// `/cluster-state` of the first node that answers.
@@ -105,4 +108,10 @@ impl Sim {
         })
         .await
     }
+}
+
+/// `/raft-state` of every node that answers, asked at the same time.
+pub(super) async fn raft_states(nodes: &[ContextNode]) -> Vec<RaftState> {
+    let pages = join_all(nodes.iter().map(|node| http::get(&node.http, "/raft-state"))).await;
+    pages.into_iter().flatten().map(|page| serde_json::from_value(page).unwrap()).collect()
 }

@@ -4,12 +4,14 @@
 //! test binary run one after another: two clusters at once on a small machine would measure the machine. Where
 //! namespaces are not permitted the test fails, unless `FARQUORUM_NO_LAB=1` says that this is known.
 
-#![allow(dead_code, reason = "every test binary uses its part")]
+#![allow(dead_code, unused_imports, reason = "every test binary uses its part")]
 
 mod cluster;
 mod http;
 pub(crate) mod machine;
+mod terms;
 mod wait;
+pub(crate) mod writes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -21,6 +23,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use cluster::RaftState;
+pub(crate) use terms::Terms;
 pub(crate) use wait::await_that;
 
 /// Held by the first simulation of a test.

@@ -1,0 +1,19 @@
+//! Faults: real processes in the emulated WAN are killed, cut off, slowed down and restarted; what was promised holds.
+//!
+//! One simulation at a time (see `lab`). Times are printed, and bounded only where a requirement does so.
+
+mod crash;
+mod elections;
+mod jobs;
+#[path = "../lab/mod.rs"]
+mod lab;
+mod partitions;
+mod snapshots;
+
+use std::future::Future;
+
+/// Runs a test's work; two threads, since clients and sampling share the machine with the simulation.
+fn run(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(work);
+}
