@@ -28,5 +28,5 @@ pub use query::{Counts, Page, TaskFilter};
 pub use scheduler::{Waiting, grants};
 pub use snapshot::{SnapshotChunks, SnapshotError};
 pub use state::State;
-pub use task::{Task, TaskSpec, TaskState};
+pub use task::{KINDS, Task, TaskSpec, TaskState};
 pub use worker::{Worker, WorkerState};

@@ -6,10 +6,13 @@ use minicbor::{Decode, Encode};
 
 use crate::ids::{Attempt, JobId, Millis, TaskId, WorkerId};
 
+/// Task kinds that every worker of this version runs, in order. A worker may bring further ones.
+pub const KINDS: [&str; 5] = ["command", "matmul", "publish", "wordcount-map", "wordcount-reduce"];
+
 /// What a client asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct TaskSpec {
-    /// What runs it: `command`, `matmul`, `wordcount-map`, ... Not interpreted here.
+    /// What runs it: one of [`KINDS`], or a kind that a worker registered. Not interpreted here.
     #[n(0)]
     pub kind: String,
     /// JSON for that kind. Not interpreted here.

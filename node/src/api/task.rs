@@ -1,6 +1,8 @@
 //! TaskService: tasks of clients.
 
-use farquorum_core::{Command, JobId, Outcome, Task, TaskFilter, TaskId, TaskSpec, WorkerId};
+use std::collections::BTreeSet;
+
+use farquorum_core::{Command, JobId, KINDS, Outcome, Task, TaskFilter, TaskId, TaskSpec, WorkerId};
 use farquorum_proto::v1;
 use farquorum_proto::v1::task_service_server::TaskService;
 use tokio::time::Instant;
@@ -37,7 +39,21 @@ impl Api {
                 known.join(", ")
             )));
         }
+        self.check_kind(&spec.kind)?;
         Ok(convert::task_spec_in(spec, self.0.config.tasks.timeout))
+    }
+
+    /// A kind that nobody runs would wait for ever. Workers that are not back yet after a start are no reason to refuse
+    /// what every worker runs, so those kinds stand firm and the registered workers' are added.
+    fn check_kind(&self, kind: &str) -> Result<(), Status> {
+        let view = self.0.raft.view();
+        let registered = view.state.workers().flat_map(|worker| worker.kinds.iter().map(String::as_str));
+        let known: BTreeSet<&str> = KINDS.into_iter().chain(registered).collect();
+        if known.contains(kind) {
+            return Ok(());
+        }
+        let known: Vec<&str> = known.into_iter().collect();
+        Err(errors::invalid(format!("spec.kind {kind:?} is not one of {}", known.join(", "))))
     }
 
     async fn submit(&self, specs: Vec<TaskSpec>, deadline: Instant) -> Result<Vec<TaskId>, Status> {

@@ -164,3 +164,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         Err(_) => Err(TaskError::transient("the worker is stopping")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_control_plane_knows_every_kind() {
+        assert_eq!(Registry::default().names(), farquorum_core::KINDS);
+    }
+}
