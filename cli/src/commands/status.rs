@@ -49,7 +49,7 @@ impl Show for Status {
         let row = |node: &NodeRow| {
             if let Some(error) = &node.error {
                 let mut row: [String; 9] = std::array::from_fn(|_| String::new());
-                [row[0], row[2], row[8]] = [node.name.clone(), "unreachable".to_owned(), error.clone()];
+                [row[0], row[2], row[8]] = [node.name.clone(), node.role.to_owned(), brief(error)];
                 return row;
             }
             let rtts: Vec<String> =
@@ -73,6 +73,11 @@ impl Show for Status {
         let leader = self.leader.as_deref().unwrap_or("none");
         format!("cluster {}, leader {leader}\n\n{nodes}", self.cluster)
     }
+}
+
+/// The last line of an error says why; the lines before it, what was tried.
+fn brief(error: &str) -> String {
+    error.lines().last().unwrap_or_default().trim().to_owned()
 }
 
 /// Asks every node; exit code 3 when none leads.

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 pub(crate) use folder::Folder;
-pub(crate) use protocol::{LinkStatus, Request, Response};
+pub(crate) use protocol::{LinkChange, LinkStatus, Request, Response};
 pub(crate) use socket::ask;
 pub(crate) use up::{UpArgs, up};
 pub(crate) use verbs::take_down;

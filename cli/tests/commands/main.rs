@@ -1,0 +1,50 @@
+//! The commands as a person and a script see them: what is printed, in which formats, and with which exit code. One
+//! simulation serves the whole file; the parts run one after another on it, and all of them run even when one fails.
+
+mod certs;
+mod jobs;
+mod kv;
+#[path = "../lab/mod.rs"]
+mod lab;
+#[path = "../ran/mod.rs"]
+mod ran;
+mod shape;
+mod shapes;
+mod tasks;
+mod terminal;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lab::Sim;
+use ran::{Ran, run};
+
+/// The parts, in order: `shapes` needs a simulation that has no task and no job yet.
+const PARTS: &[(&str, fn(&Sim))] = &[
+    ("every data command: fields, formats, rows", shapes::all),
+    ("kv: reads, writes, absent keys", kv::semantics),
+    ("kv: sizes and bytes", kv::sizes_and_bytes),
+    ("tasks: what a kind does", tasks::kinds),
+    ("tasks: what is refused", tasks::refusals),
+    ("jobs: the result is the reference", jobs::equals_the_reference),
+    ("jobs: detach and follow", jobs::detach_and_follow),
+    ("jobs: bad input", jobs::bad_input),
+    ("certificates: init, issue, show", certs::round_trip),
+    ("certificates: who is refused", certs::refused),
+    ("colour only for a terminal that wants it", terminal::colour),
+];
+
+#[test]
+fn commands() {
+    let Some(sim) = Sim::up(&[]) else { return };
+    let fails = |(name, part): &&(&str, fn(&Sim))| {
+        println!("part: {name}");
+        catch_unwind(AssertUnwindSafe(|| part(&sim))).is_err()
+    };
+    let failed: Vec<&str> = PARTS.iter().filter(fails).map(|(name, _)| *name).collect();
+    assert!(failed.is_empty(), "failed parts (messages above): {failed:#?}");
+}
+
+/// Runs a command against the simulation.
+fn ran(sim: &Sim, args: &[&str]) -> Ran {
+    run(sim.command(args))
+}
