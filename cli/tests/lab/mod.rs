@@ -86,6 +86,11 @@ impl Lab {
         );
         sim
     }
+
+    /// A simulation that something else started in this state folder.
+    pub(crate) fn adopt(&self, name: &str) -> Sim {
+        Sim { lab: self.clone(), name: name.to_owned() }
+    }
 }
 
 /// A running simulation.

@@ -1,0 +1,103 @@
+//! SIM-3: a simulation that ended, however it ended, leaves nothing behind but its data folder.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::lab::machine::{self, Traces, signal};
+use crate::lab::{Lab, Sim};
+
+/// Looks until nothing of a simulation is left, or the limit is reached; gives the last look.
+fn settled(lab: &Lab, ports: &[String], clean: impl Fn(&Traces) -> bool) -> Traces {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let traces = Traces::of(lab.state.path(), ports);
+        if clean(&traces) || Instant::now() > until {
+            return traces;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Addresses on this machine that lead into the simulation.
+fn ports(sim: &Sim) -> Vec<String> {
+    let status = sim.json(&["sim", "status"]);
+    let hosts = status["hosts"].as_array().unwrap();
+    let ports = hosts.iter().flat_map(|host| host["ports"].as_object().unwrap().values());
+    ports.map(|port| port.as_str().unwrap().to_owned()).collect()
+}
+
+/// What a running simulation of three nodes, four workers and an object store looks like.
+fn is_there(traces: &Traces, ports: &[String]) {
+    assert!(traces.processes.len() > 8, "{traces:?}");
+    assert!(traces.namespaces.len() > 8, "{traces:?}");
+    assert!(!traces.files.is_empty(), "{traces:?}");
+    assert_eq!(traces.ports.len(), ports.len(), "{traces:?}");
+    assert!(ports.len() > 8, "{ports:?}");
+}
+
+#[test]
+fn down_leaves_the_machine_as_it_was() {
+    let Some(lab) = Lab::enter() else { return };
+    let before = Traces::of(lab.state.path(), &[]);
+    assert!(before.is_clean(), "{before:?}");
+    let sim = lab.up(&[]);
+    let ports = ports(&sim);
+    is_there(&Traces::of(lab.state.path(), &ports), &ports);
+    sim.down(false);
+    // `down` returns when everything has ended: no waiting here.
+    assert_eq!(Traces::of(lab.state.path(), &ports), before);
+    assert!(sim.folder().join("data").is_dir(), "without --purge the data stays");
+    sim.down(true);
+    assert!(!sim.folder().exists());
+}
+
+#[test]
+fn a_killed_supervisor_takes_everything_with_it() {
+    let Some(lab) = Lab::enter() else { return };
+    let before = Traces::of(lab.state.path(), &[]);
+    let sim = lab.up(&[]);
+    let ports = ports(&sim);
+    is_there(&Traces::of(lab.state.path(), &ports), &ports);
+    signal(machine::supervisor(lab.state.path()).unwrap(), Signal::SIGKILL);
+    // It could not delete its own socket and context; everything alive is gone.
+    let alive = |traces: &Traces| traces.processes.is_empty() && traces.ports.is_empty();
+    let after = settled(&lab, &ports, alive);
+    assert!(alive(&after) && after.namespaces.is_empty(), "{after:?}");
+    assert_eq!(after.interfaces, before.interfaces);
+    // The same name starts again over what was left, with its data.
+    let context = std::fs::read_to_string(sim.context_file()).unwrap();
+    assert!(sim.run(&["sim", "up"]).status.success());
+    assert_ne!(std::fs::read_to_string(sim.context_file()).unwrap(), context, "new ports");
+    sim.down(true);
+    assert_eq!(Traces::of(lab.state.path(), &ports), before);
+}
+
+#[test]
+fn an_interrupted_start_takes_everything_down() {
+    let Some(lab) = Lab::enter() else { return };
+    let before = Traces::of(lab.state.path(), &[]);
+    // The earliest moments and later ones: as soon as so many processes of it run.
+    for processes in [1, 2, 4, 8] {
+        let name = lab.name();
+        let mut up = lab.command();
+        up.args(["sim", "--name", &name, "up"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut up = up.spawn().unwrap();
+        let started = |traces: &Traces| traces.processes.len() >= processes;
+        assert!(started(&settled(&lab, &[], started)), "{processes} processes of the simulation");
+        signal(i32::try_from(up.id()).unwrap(), Signal::SIGINT);
+        let status = up.wait().unwrap();
+        // Before it listens for signals, the signal itself ends it.
+        use std::os::unix::process::ExitStatusExt as _;
+        let interrupted = status.code() == Some(130) || status.signal() == Some(2);
+        assert!(interrupted, "at {processes} processes: {status}");
+        let alive = |traces: &Traces| traces.processes.is_empty();
+        let after = settled(&lab, &[], alive);
+        assert!(after.processes.is_empty() && after.namespaces.is_empty(), "at {processes}: {after:?}");
+        assert_eq!(after.interfaces, before.interfaces);
+        let mut down = lab.command();
+        assert!(down.args(["sim", "--name", &name, "down", "--purge"]).status().unwrap().success());
+        assert_eq!(Traces::of(lab.state.path(), &[]), before);
+    }
+}

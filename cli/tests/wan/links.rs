@@ -1,0 +1,88 @@
+//! SIM-2, SIM-5: links have the round trips that they are set to, also after a change; cuts cut; programs run inside.
+
+use serde_json::Value;
+
+use crate::lab::{Sim, text};
+
+/// Longest time that a change of a link may take, microseconds.
+const CHANGE_MAX_US: u64 = 10_000;
+
+/// Configured and measured round trip of a directed pair, ms.
+fn round_trip(checked: &Value, from: &str, to: &str) -> (f64, f64) {
+    let pairs = checked["pairs"].as_array().unwrap();
+    let pair = pairs.iter().find(|pair| pair["from"] == from && pair["to"] == to).unwrap();
+    (pair["configured_ms"].as_f64().unwrap(), pair["measured_ms"].as_f64().unwrap())
+}
+
+/// The microseconds in `aws -> gcp: in force after 9 us`.
+fn took_us(line: &str) -> u64 {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words[words.len() - 2].parse().unwrap_or_else(|_| panic!("{line}"))
+}
+
+#[test]
+fn links_are_as_configured_before_and_after_a_change() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let before = sim.json(&["sim", "check"]);
+    for (from, to, ms) in [("aws", "gcp", 50.0), ("aws", "azure", 75.0), ("gcp", "azure", 60.0)] {
+        let (configured, measured) = round_trip(&before, from, to);
+        assert_eq!(configured, ms);
+        println!("{from} {to}: {measured:.2} ms");
+    }
+    let printed = sim.verb(&["link", "aws", "gcp", "--delay-ms", "60", "--both"]);
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    for line in printed.lines() {
+        println!("{line}");
+        assert!(took_us(line) <= CHANGE_MAX_US, "{line}");
+    }
+    // `check` fails by itself when a measured round trip is not within max(0.3 ms, 1 %) of the new value.
+    let after = sim.json(&["sim", "check"]);
+    let (configured, measured) = round_trip(&after, "aws", "gcp");
+    assert_eq!(configured, 120.0);
+    assert!((measured - 120.0).abs() <= 1.2, "{measured}");
+    assert_eq!(round_trip(&after, "aws", "azure").0, 75.0);
+}
+
+/// Whether a host reaches a TCP port of another: here the listener that the test runs inside the operator's host.
+fn ping(sim: &Sim, from: &str, address: &str) -> bool {
+    let script = format!("exec 3<>/dev/tcp/{address}");
+    sim.run(&["sim", "exec", from, "--", "timeout", "2", "bash", "-c", &script]).status.success()
+}
+
+#[test]
+fn cuts_are_directed_and_heal() {
+    let Some(sim) = Sim::up(&[]) else { return };
+    let gcp = "10.20.0.11/8080";
+    let port = sim.json(&["sim", "status"]);
+    assert!(port["links"].as_array().unwrap().iter().all(|link| link["cut"] == false));
+    assert!(ping(&sim, "cp-aws-1", gcp));
+    sim.verb(&["cut", "gcp", "aws"]);
+    assert!(!ping(&sim, "cp-aws-1", gcp), "the answer cannot come back");
+    assert!(ping(&sim, "cp-azure-1", gcp), "the others are not touched");
+    let status = sim.json(&["sim", "status"]);
+    let cut = |link: &&Value| link["cut"] == true;
+    let cuts: Vec<&Value> = status["links"].as_array().unwrap().iter().filter(cut).collect();
+    assert_eq!(cuts.len(), 1, "{cuts:?}");
+    assert_eq!((&cuts[0]["from"], &cuts[0]["to"]), (&Value::from("gcp"), &Value::from("aws")));
+    sim.verb(&["heal", "gcp", "aws"]);
+    assert!(ping(&sim, "cp-aws-1", gcp));
+    sim.verb(&["isolate", "gcp"]);
+    assert!(!ping(&sim, "cp-azure-1", gcp));
+    sim.verb(&["heal", "gcp"]);
+    assert!(ping(&sim, "cp-azure-1", gcp));
+}
+
+#[test]
+fn a_program_inside_ends_as_it_ended() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let script = "echo inside $FARQUORUM_HOST; echo problem >&2; exit 7";
+    let output = sim.run(&["sim", "exec", "operator", "--", "sh", "-c", script]);
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!(text(&output.stdout), "inside operator\n");
+    assert_eq!(text(&output.stderr), "problem\n");
+    let killed = sim.run(&["sim", "exec", "operator", "--", "sh", "-c", "kill -9 $$"]);
+    assert_eq!(killed.status.code(), Some(137));
+    let missing = sim.run(&["sim", "exec", "nowhere", "--", "true"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("nowhere"), "{}", text(&missing.stderr));
+}
