@@ -101,8 +101,12 @@ impl Lane {
     async fn session(&self, queue: &mut LaneReceiver) -> LaneError {
         let mut control = self.peer.watch_control();
         let follows_control = self.kind == LaneKind::Entries;
-        if follows_control && control.wait_for(|up| *up).await.is_err() {
-            return LaneError::ControlLost;
+        if follows_control {
+            if control.wait_for(|up| *up).await.is_err() {
+                return LaneError::ControlLost;
+            }
+            // Entries that came meanwhile are as old as the wait.
+            queue.clear();
         }
         let (frames, replies) = match self.open().await {
             Ok(open) => open,

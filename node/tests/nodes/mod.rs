@@ -51,8 +51,9 @@ impl Nodes {
         let mut config = farquorum_config::load(&Sources::default()).unwrap().config;
         config.nodes.truncate(count);
         config.links.iter_mut().for_each(|link| link.shape.delay_ms = 0.0);
-        config.raft.heartbeat = Duration::from_millis(50);
-        config.raft.election_timeout = Duration::from_millis(500);
+        // A disk that is busy for longer than an election timeout costs the leader its place, as it should.
+        config.raft.heartbeat = Duration::from_millis(100);
+        config.raft.election_timeout = Duration::from_secs(1);
         config.limits.free_bytes_min = 0;
         let held: Vec<TcpListener> =
             (0..3 * count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
