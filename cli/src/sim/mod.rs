@@ -94,7 +94,7 @@ pub(crate) fn run(global: &Global, args: SimArgs) -> Result<ExitCode, Failure> {
         Verb::Link(link) => verbs::link(&folder, &link),
         Verb::Cut(pair) => verbs::simple(&folder, &Request::Cut { from: pair.from, to: pair.to }),
         Verb::Heal(heal) => verbs::simple(&folder, &Request::Heal { from: heal.from, to: heal.to }),
-        Verb::Isolate(name) => verbs::simple(&folder, &Request::Isolate { name: name.name }),
+        Verb::Isolate(name) => verbs::simple(&folder, &Request::Isolate { name: name.place }),
         Verb::Kill(host) => verbs::process(&folder, &host.host, |host| Request::Kill { host }),
         Verb::Pause(host) => verbs::process(&folder, &host.host, |host| Request::Pause { host }),
         Verb::Resume(host) => verbs::process(&folder, &host.host, |host| Request::Resume { host }),
