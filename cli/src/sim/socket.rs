@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, getsockopt, recvmsg, sendmsg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -122,10 +124,29 @@ pub(crate) fn answer(line: &mut Line) -> Result<Response, Failure> {
     }
 }
 
-/// Reads everything that is left, until the other end closes: how `down` waits for the supervisor's end.
-pub(crate) fn drain(line: &mut Line) {
+/// Asks the supervisor to stop everything, and waits for its end.
+///
+/// The kernel closes a process's files in no certain order: the end of this stream does not mean that the ports are
+/// closed. A process that is over, as its pidfd tells (Linux 5.3), has none left.
+pub(crate) fn stop(line: &mut Line) -> io::Result<()> {
+    let supervisor = peer(&line.stream);
+    line.send(&Request::Down, &[])?;
     let mut rest = [0_u8; 1024];
     while matches!(line.stream.read(&mut rest), Ok(count) if count > 0) {}
+    if let Some(supervisor) = supervisor {
+        poll(&mut [PollFd::new(supervisor.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+    }
+    Ok(())
+}
+
+/// The process at the other end, as a pidfd; `None` where the kernel has none, or it is over already.
+fn peer(stream: &UnixStream) -> Option<OwnedFd> {
+    let pid = getsockopt(stream, PeerCredentials).ok()?.pid();
+    // SAFETY: the call takes two numbers and gives a new descriptor or -1.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: the kernel has just made this descriptor for us; nothing else owns it.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ pub(crate) struct HealArgs {
 #[derive(Debug, Args)]
 pub(crate) struct NameArgs {
     /// Cloud or host
-    pub(crate) name: String,
+    // Not `name`: that is the simulation's (`--name`), and clap knows arguments by the names of their fields.
+    pub(crate) place: String,
 }
 
 /// A host.
@@ -121,8 +122,7 @@ pub(crate) fn down(folder: &Folder, args: &DownArgs) -> Result<ExitCode, Failure
 pub(crate) fn take_down(folder: &Folder, purge: bool) -> Result<(), Failure> {
     let socket = folder.socket()?;
     if let Ok(mut line) = socket::connect(&socket) {
-        line.send(&Request::Down, &[])?;
-        socket::drain(&mut line);
+        socket::stop(&mut line)?;
     }
     for leftover in [socket, folder.context()] {
         match std::fs::remove_file(&leftover) {
