@@ -8,6 +8,7 @@ use std::time::Duration;
 use farquorum_config::{Config, Node, NodeId};
 use farquorum_proto::v1;
 use farquorum_tls::ClientTls;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +36,8 @@ pub struct PeerTransport {
     raft: RaftHandle,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// Snapshots are handed over by a thread of the Raft loop, which is outside the runtime.
+    runtime: Handle,
 }
 
 struct Queues {
@@ -79,7 +82,8 @@ impl PeerTransport {
         let queues =
             |peer| Queues { entries: open(peer, LaneKind::Entries), control: open(peer, LaneKind::Control) };
         let queues = peers.iter().map(|(id, peer)| (*id, queues(peer))).collect();
-        Arc::new(Self { peers, queues, local: ids.local, dialer, raft, stop, tasks })
+        let runtime = Handle::current();
+        Arc::new(Self { peers, queues, local: ids.local, dialer, raft, stop, tasks, runtime })
     }
 
     /// Closes all connections and waits until their tasks are gone.
@@ -122,12 +126,12 @@ impl Transport for PeerTransport {
         let (raft, to) = (self.raft.clone(), outgoing.to);
         let Some(peer) = self.peers.get(&to).cloned() else {
             tracing::warn!(%to, "no such peer in the configuration: snapshot not sent");
-            self.tasks.spawn(async move { raft.snapshot_sent(to, false).await });
+            self.tasks.spawn_on(async move { raft.snapshot_sent(to, false).await }, &self.runtime);
             return;
         };
         let (dialer, stop) = (self.dialer.clone(), self.stop.child_token());
         let hello = self.local.hello(to, v1::Lane::Entries);
-        self.tasks.spawn(async move {
+        let send = async move {
             let bytes = outgoing.data.len();
             let sent = tokio::select! {
                 () = stop.cancelled() => Err("the node is stopping".to_owned()),
@@ -138,7 +142,8 @@ impl Transport for PeerTransport {
                 Err(error) => tracing::warn!(peer = peer.node.name, bytes, error, "snapshot not sent"),
             }
             raft.snapshot_sent(to, sent.is_ok()).await;
-        });
+        };
+        self.tasks.spawn_on(send, &self.runtime);
     }
 }
 
