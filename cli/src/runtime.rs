@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use nix::sys::signal::{SigSet, Signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, Kind};
@@ -38,6 +39,23 @@ where
     result
 }
 
+/// What asks a command to stop.
+fn interrupts() -> SigSet {
+    SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM])
+}
+
+/// Lets interrupts wait until [`interrupted`] listens for them. Without it one that comes earlier ends this process at
+/// once, and nobody takes down what it has started. Call it while there is one thread: later ones inherit it.
+pub(crate) fn hold_interrupts() -> Result<(), Failure> {
+    interrupts().thread_block().map_err(Failure::failed)
+}
+
+/// Undoes [`hold_interrupts`] in this thread.
+pub(crate) fn release_interrupts() {
+    // Fails only for a number that is no way of changing the mask.
+    let _impossible = interrupts().thread_unblock();
+}
+
 /// Ends when the user or the system asks this process to stop.
 pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
@@ -45,6 +63,7 @@ pub(crate) async fn interrupted() {
     else {
         return std::future::pending().await;
     };
+    release_interrupts();
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}

@@ -16,7 +16,7 @@ use super::cluster::Connection;
 use super::demo_writer::{Window, Writer};
 use super::{job, job_watch, reference};
 use crate::args::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::output::{self, Format, Show, bytes, rows, write_line};
 use crate::runtime;
 use crate::sim::{self, Folder, LinkStatus, Request, Response, UpArgs};
@@ -49,7 +49,7 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Failure>
     })?;
     let say = |text: &str| if global.output == Format::Table { write_line(text) } else { Ok(()) };
     say("1. three clouds, three nodes, four workers, an S3 store, joined by an emulated WAN")?;
-    let up = sim::up(global, NAME, &UpArgs { fresh: true, ..UpArgs::default() })?;
+    let up = sim::up(global, NAME, &UpArgs { fresh: true, ..UpArgs::default() }).map_err(interrupted)?;
     let result = runtime::block_on(act(&up.folder, &input, &say));
     let report = match result {
         Ok(report) => report,
@@ -71,6 +71,14 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Failure>
     Err(Failure::failed("the job's result is not what a single process counts"))
 }
 
+/// An interrupted start leaves no folder; one that failed leaves its logs.
+fn interrupted(failure: Failure) -> Failure {
+    if failure.kind() == Kind::Interrupted {
+        let _undeleted = Folder::named(NAME).and_then(|folder| folder.delete());
+    }
+    failure
+}
+
 async fn act(
     folder: &Folder,
     input: &std::path::Path,
@@ -78,7 +86,10 @@ async fn act(
 ) -> Result<Report, Failure> {
     let context = Context::load(&folder.context()).map_err(Failure::failed)?;
     let connection = Connection::to(context, Duration::from_secs(10)).await?;
-    let expected = reference::count(input)?;
+    let text = input.to_owned();
+    // Away from the runtime's own thread, which listens for the interrupt.
+    let counted = tokio::task::spawn_blocking(move || reference::count(&text));
+    let expected = counted.await.map_err(Failure::failed)??;
     let total = size(input)?;
     let plan = job::Plan {
         input: input.display().to_string(),

@@ -78,6 +78,7 @@ pub(crate) fn launch(launch: Launch) -> Result<Events, Failure> {
         }
         ForkResult::Child => {
             drop(read);
+            crate::runtime::release_interrupts();
             let mut pipe = File::from(write);
             let code = match detach(&launch.log).and_then(|()| become_supervisor(launch, &mut pipe)) {
                 Ok(()) => 0,

@@ -3,6 +3,7 @@
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use farquorum_netem::lab::LabSpec;
@@ -16,8 +17,11 @@ use super::report::HostPlan;
 use super::supervisor::Plan;
 use super::{plan, prepare, ready, socket, verbs};
 use crate::args::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::output::{self, Show as _};
+
+/// How long the kernel may take to end all processes of the namespaces: seconds on a machine that swaps.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `sim up`
 #[derive(Clone, Debug, Default, Args)]
@@ -60,7 +64,9 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
     verbs::must_not_run(global, name, &folder)?;
     let loaded = prepare::configuration(global, args)?;
     let config = &loaded.config;
-    let privilege = farquorum_netem::lab::probe().map_err(Failure::failed)?;
+    let privilege = farquorum_netem::lab::probe().map_err(|error| Failure::new(Kind::Refused, error))?;
+    // From here on there is something to take down: an interrupt waits until somebody listens for it.
+    crate::runtime::hold_interrupts()?;
     if args.fresh {
         folder.delete()?;
     }
@@ -86,48 +92,43 @@ fn await_ready(
     hosts: &[HostPlan],
     no_cluster: bool,
 ) -> Result<(), Failure> {
-    let mut pid = None;
-    let result = interruptible(folder, &mut pid, move |note| {
-        follow_start(&mut events, folder, note)?;
-        if no_cluster { Ok(()) } else { ready::wait(folder, hosts) }
-    });
+    let result = match events.next() {
+        Some(Event::Pid(pid)) => interruptible(Pid::from_raw(pid), move || {
+            follow_start(&mut events, folder)?;
+            if no_cluster { Ok(()) } else { ready::wait(folder, hosts) }
+        }),
+        other => Err(failed(other, folder, "")),
+    };
     if result.is_err() {
-        if let Some(pid) = pid {
-            // Pid 1's end is the end of everything in its namespace.
-            let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+        // What would let other commands take this simulation for a running one.
         let _unmade = folder.socket().map(std::fs::remove_file);
+        let _unwritten = std::fs::remove_file(folder.context());
     }
     result
 }
 
-/// Runs `work` on a thread of its own and ends early on Ctrl-C; `pid` is what `work` noted last.
-fn interruptible(
-    _folder: &Folder,
-    pid: &mut Option<i32>,
-    work: impl FnOnce(&dyn Fn(i32)) -> Result<(), Failure> + Send,
-) -> Result<(), Failure> {
-    let noted = std::sync::atomic::AtomicI32::new(0);
-    let result = std::thread::scope(|scope| {
+/// Runs `work` on a thread of its own and ends early on Ctrl-C. When it fails either way, pid 1 is ended, and with it
+/// everything in its namespaces, so `work` sees the end of its pipe.
+fn interruptible(pid: Pid, work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), Failure> {
+    std::thread::scope(|scope| {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         scope.spawn(|| {
-            let result = work(&|pid| noted.store(pid, std::sync::atomic::Ordering::SeqCst));
-            let _interrupted = sender.send(result);
+            let _interrupted = sender.send(work());
         });
-        crate::runtime::block_on(async { receiver.await.map_err(Failure::failed)? }).inspect_err(|_| {
-            // The worker thread waits for pid 1: its end lets the thread end.
-            let pid = noted.load(std::sync::atomic::Ordering::SeqCst);
-            if pid > 0 {
-                let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-        })
-    });
-    let noted = noted.into_inner();
-    *pid = (noted > 0).then_some(noted);
-    result
+        crate::runtime::block_on(async { receiver.await.map_err(Failure::failed)? }).inspect_err(|_| end(pid))
+    })
 }
 
-fn follow_start(events: &mut launch::Events, folder: &Folder, note: &dyn Fn(i32)) -> Result<(), Failure> {
+/// Ends pid 1 and waits until it is gone: the next start may follow at once.
+fn end(pid: Pid) {
+    let until = Instant::now() + END_TIMEOUT;
+    let _gone = kill(pid, Signal::SIGKILL);
+    while kill(pid, None).is_ok() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn follow_start(events: &mut launch::Events, folder: &Folder) -> Result<(), Failure> {
     let progress = |text: &str| {
         if std::io::stderr().is_terminal() {
             eprintln!("{text}");
@@ -136,24 +137,25 @@ fn follow_start(events: &mut launch::Events, folder: &Folder, note: &dyn Fn(i32)
     let mut table = String::new();
     loop {
         match events.next() {
-            Some(Event::Pid(pid)) => note(pid),
+            Some(Event::Pid(_)) => {}
             Some(Event::Lab(backend)) => progress(&format!("network: {backend}")),
             Some(Event::Checked(checked)) => {
                 table = checked.table();
                 progress(&table);
             }
             Some(Event::Started) => return Ok(()),
-            Some(Event::Failed(message)) => {
-                return Err(Failure::failed(if table.is_empty() {
-                    message
-                } else {
-                    format!("{message}\n{table}")
-                }));
-            }
-            None => {
-                let log = folder.log("supervisor");
-                return Err(Failure::failed(format!("the supervisor ended; its log is {}", log.display())));
-            }
+            other => return Err(failed(other, folder, &table)),
+        }
+    }
+}
+
+/// Why there is no supervisor.
+fn failed(event: Option<Event>, folder: &Folder, table: &str) -> Failure {
+    match event {
+        Some(Event::Failed(message)) => Failure::failed(format!("{message}\n{table}").trim_end()),
+        _ => {
+            let log = folder.log("supervisor");
+            Failure::failed(format!("the supervisor ended; its log is {}", log.display()))
         }
     }
 }
