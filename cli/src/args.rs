@@ -22,23 +22,26 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+/// Heading of the options that every command takes, below its own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct Global {
     /// Context file of the cluster to talk to; without it, the running simulation
-    #[arg(long, global = true, env = "FARQUORUM_CONTEXT", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "FARQUORUM_CONTEXT", value_name = "FILE", hide_env_values = true)]
     pub(crate) context: Option<PathBuf>,
     /// How data is printed
-    #[arg(short, long = "format", global = true, value_enum, default_value_t)]
+    #[arg(short, long = "format", value_name = "FORMAT", global = true, help_heading = EVERYWHERE, value_enum, default_value_t)]
     pub(crate) output: Format,
     /// Configuration file; without it ./farquorum.toml, and without that the built-in one
-    #[arg(long, global = true, env = "FARQUORUM_CONFIG", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "FARQUORUM_CONFIG", value_name = "FILE", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
     /// Set one key of the configuration, as TOML (repeatable): --set raft.heartbeat_ms=50
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
     /// Give up after this many seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub(crate) timeout: f64,
 }
 

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use farquorum_config::{Config, Node};
-use farquorum_tls::{AuthorityKind, IssueRequest, Layout, Role};
+use farquorum_tls::{AuthorityKind, IssueRequest, Layout, Role, TlsError};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::output::write_line;
 
 /// Name of the certificate that the simulation's own commands use.
@@ -88,12 +88,14 @@ impl From<RoleArg> for Role {
 pub(crate) fn run(args: &CertsArgs) -> Result<ExitCode, Failure> {
     match &args.verb {
         Verb::Init { dir, cluster } => {
-            farquorum_tls::init(dir, cluster).map_err(Failure::failed)?;
+            farquorum_tls::init(dir, cluster).map_err(refusal)?;
             write_line(&format!("made the authorities of {cluster} in {}", dir.join("ca").display()))?;
         }
         Verb::Issue { dir, role, name, sans, days, force } => {
             let request = IssueRequest { role: (*role).into(), name, sans, days: *days, force: *force };
-            let issued = farquorum_tls::issue(dir, &request).map_err(Failure::failed)?;
+            let issued = farquorum_tls::issue(dir, &request).map_err(refusal).map_err(|failure| {
+                if failure.kind() == Kind::Refused { failure.hint("--force replaces it") } else { failure }
+            })?;
             write_line(&format!(
                 "{}\n  certificate {}\n  key         {}",
                 issued.identity,
@@ -104,6 +106,12 @@ pub(crate) fn run(args: &CertsArgs) -> Result<ExitCode, Failure> {
         Verb::Show { file } => show(file)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is there is not replaced: a conflict. Everything else went wrong.
+fn refusal(error: TlsError) -> Failure {
+    let kind = if matches!(error, TlsError::Exists { .. }) { Kind::Refused } else { Kind::Failed };
+    Failure::new(kind, error)
 }
 
 fn show(file: &Path) -> Result<(), Failure> {

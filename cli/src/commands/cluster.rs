@@ -2,13 +2,21 @@
 
 use std::time::Duration;
 
-use farquorum_client::{Cluster, Context, Timing};
+use farquorum_client::{Cluster, Context, ContextError, Timing};
 use farquorum_proto::v1::{NodeStatus, RaftRole};
 use farquorum_storage::{StorageSettings, Store};
 
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::paths;
+
+/// Nothing that runs is something else than a file that cannot be used.
+fn no_context(error: ContextError) -> Failure {
+    match error {
+        ContextError::None { .. } => Failure::new(Kind::NotAvailable, error),
+        _ => Failure::usage(error),
+    }
+}
 
 /// A cluster and how it was found.
 pub(crate) struct Connection {
@@ -25,7 +33,7 @@ impl Connection {
             Some(path) => Context::load(path),
             None => farquorum_client::discover(&paths::state_dir()?),
         };
-        Self::to(context.map_err(|error| Failure::new(Kind::NotAvailable, error))?, global.deadline()).await
+        Self::to(context.map_err(no_context)?, global.deadline()).await
     }
 
     /// To a known context.

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use super::cluster::Connection;
 use super::{job_view as view, job_watch as watch, reference};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
-use crate::output::{self, write_line};
+use crate::output::{self, Show};
 use crate::runtime;
 use farquorum_proto::v1::{InputSplit, Job, JobSpec, JobState};
 
@@ -129,7 +130,7 @@ fn run_job(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
     })?;
     let follow = format!("farquorum job get {id} --follow");
     if args.detach {
-        write_line(&format!("job {id} submitted; follow it with: {follow}"))?;
+        output::print(global.output, &Submitted { id, follow })?;
         return Ok(ExitCode::SUCCESS);
     }
     let watched =
@@ -141,6 +142,20 @@ fn run_job(global: &Global, args: &RunArgs) -> Result<ExitCode, Failure> {
                 .hint(follow))
         }
         Err(failure) => Err(failure.hint(follow)),
+    }
+}
+
+/// A job that nobody waits for.
+#[derive(Serialize)]
+struct Submitted {
+    id: u64,
+    /// The command that watches it.
+    follow: String,
+}
+
+impl Show for Submitted {
+    fn table(&self) -> String {
+        format!("job {} submitted; follow it with: {}", self.id, self.follow)
     }
 }
 

@@ -28,9 +28,9 @@ pub(crate) struct KvArgs {
 enum Verb {
     /// Set a key
     Set {
-        /// At most 4096 bytes
+        /// At most 1024 bytes (limits.key_bytes_max)
         key: String,
-        /// At most 1 MiB; `-` reads standard input
+        /// At most 1 MiB (limits.value_bytes_max); `-` reads standard input
         value: String,
     },
     /// Print a value; exit code 1 when the key is absent

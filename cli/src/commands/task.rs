@@ -35,10 +35,10 @@ enum Verb {
         #[arg(long, value_enum)]
         state: Option<StateArg>,
         /// Only those of this worker
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         worker: String,
         /// Only those of this job
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, hide_default_value = true)]
         job: u64,
     },
     /// Take a task back
@@ -50,12 +50,12 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct SubmitArgs {
-    /// Kind: command, matmul, ...
+    /// Kind: command, matmul, or another that a worker runs (`farquorum worker list`)
     kind: String,
     /// JSON for that kind, such as '{"argv": ["uname", "-a"]}'
     payload: String,
     /// Prefer workers of this cloud
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     cloud: String,
     /// Higher runs first
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
@@ -63,11 +63,11 @@ struct SubmitArgs {
     /// Further attempts after a failed one
     #[arg(long)]
     retries: Option<u32>,
-    /// Longest run of one attempt
-    #[arg(long, default_value_t = 0, value_name = "MS")]
+    /// Longest run of one attempt; without it tasks.timeout_s of the configuration
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "MS")]
     timeout_ms: u64,
     /// The same key and task twice is one task
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     key: String,
     /// Wait until it is over; exit code 1 when it failed
     #[arg(long)]

@@ -7,7 +7,7 @@ use super::folder::Folder;
 use super::report::HostPlan;
 use super::up::UpArgs;
 use crate::args::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::paths::Caller;
 
 /// Loads and checks the configuration; warnings go to standard error.
@@ -32,7 +32,8 @@ pub(crate) fn folder(
     folder.create()?;
     let config = &loaded.config;
     farquorum_node::storage::check_data_dir(&folder.root, config.limits.free_bytes_min)
-        .map_err(Failure::failed)?;
+        .map_err(|error| Failure::new(Kind::Refused, error))
+        .map_err(|failure| failure.hint("FARQUORUM_STATE_DIR=FOLDER on another disk"))?;
     same_members(folder, loaded)?;
     crate::commands::certs::ensure_all(&folder.certs(), config)?;
     super::context::write(folder, config, name, hosts)?;

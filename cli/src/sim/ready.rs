@@ -18,6 +18,9 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one question to a cluster that is just starting may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Lines of a log in a message: the last says why, and earlier starts' are of no use here.
+const LOG_TAIL: usize = 3;
+
 /// Waits until the cluster serves.
 pub(crate) fn wait(folder: &Folder, hosts: &[HostPlan]) -> Result<(), Failure> {
     let workers = hosts.iter().filter(|host| host.role == "worker").count();
@@ -42,8 +45,8 @@ pub(crate) fn wait(folder: &Folder, hosts: &[HostPlan]) -> Result<(), Failure> {
 }
 
 async fn connection(folder: &Folder) -> Result<Connection, Failure> {
-    let context =
-        Context::load(&folder.context()).map_err(|error| Failure::new(Kind::NotAvailable, error))?;
+    let context = Context::load(&folder.context())
+        .map_err(|error| Failure::new(Kind::NotAvailable, error).hint("make sim-up starts a simulation"))?;
     Connection::to(context, QUESTION_TIMEOUT).await
 }
 
@@ -66,8 +69,11 @@ fn all_run(folder: &Folder) -> Result<(), Failure> {
     };
     let log = std::fs::read_to_string(folder.log(&host.name)).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
-    let tail = lines.get(lines.len().saturating_sub(8)..).unwrap_or_default().join("\n");
-    Err(Failure::failed(format!("{} {}; the end of its log:\n{tail}", host.name, host.state)))
+    let tail = lines.get(lines.len().saturating_sub(LOG_TAIL)..).unwrap_or_default().join("\n");
+    Err(Failure::failed(format!("{} {}; the end of its log:\n{tail}", host.name, host.state)).hint(
+        "`farquorum sim logs` shows all of it; --fresh deletes this simulation's data and starts anew, \
+         another --name starts anew beside it",
+    ))
 }
 
 /// Name of the node that leads.
