@@ -39,6 +39,8 @@ fn merge(one: Value, other: Value) -> Value {
             let names: BTreeSet<&str> = one.split('|').chain(other.split('|')).collect();
             Value::String(names.into_iter().collect::<Vec<_>>().join("|"))
         }
+        // What may be absent and is a structure otherwise: the structure.
+        (Value::String(null), some) | (some, Value::String(null)) if null == "null" => some,
         (one, other) => panic!("a list holds different things: {one} and {other}"),
     }
 }
