@@ -94,6 +94,7 @@ fn leadership_holds_on_slow_lossy_links() {
         let terms = Terms::watch(&sim);
         let cluster = sim.cluster(30.0);
         let crowd = Crowd::start(&[cluster], 8, u64::MAX, "lossy/");
+        // Not a wait for something: the requirement is about a span of time.
         tokio::time::sleep(BAD_LINKS_FOR).await;
         let written = crowd.acknowledged();
         drop(crowd);
@@ -119,7 +120,8 @@ fn a_graceful_restart_of_the_leader_fails_no_write() {
         let cluster = sim.cluster(10.0);
         for _ in 0..3 {
             let (old, _) = sim.leader().await;
-            let crowd = Crowd::start(&[cluster.clone()], 4, 150, &format!("restart/{}/", old.term));
+            let crowd =
+                Crowd::start(std::slice::from_ref(&cluster), 4, 150, &format!("restart/{}/", old.term));
             await_that("the first writes", 30, || async { (crowd.acknowledged() >= 30).then_some(()) }).await;
             sim.verb(&["restart", &old.name]);
             await_that("all writes", 30, || async { (crowd.acknowledged() >= 150).then_some(()) }).await;

@@ -2,6 +2,13 @@
 //!
 //! One simulation at a time (see `lab`). Times are printed, and bounded only where a requirement does so.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is test code; Clippy takes only the test functions themselves for it"
+)]
+
 mod crash;
 mod elections;
 mod jobs;

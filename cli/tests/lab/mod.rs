@@ -4,6 +4,12 @@
 //! test binary run one after another: two clusters at once on a small machine would measure the machine. Where
 //! namespaces are not permitted the test fails, unless `FARQUORUM_NO_LAB=1` says that this is known.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is test code; Clippy takes only the test functions themselves for it"
+)]
 #![allow(dead_code, unused_imports, reason = "every test binary uses its part")]
 
 mod cluster;
@@ -15,8 +21,9 @@ pub(crate) mod writes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use farquorum_client::Context;
 use serde_json::Value;
@@ -38,8 +45,8 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_farquorum");
 #[derive(Clone)]
 pub(crate) struct Lab {
     /// State folder: `FARQUORUM_STATE_DIR` of everything that runs here.
-    pub(crate) state: Arc<TempDir>,
-    _turn: Arc<MutexGuard<'static, ()>>,
+    pub(crate) state: Rc<TempDir>,
+    _turn: Rc<MutexGuard<'static, ()>>,
 }
 
 impl Lab {
@@ -52,7 +59,7 @@ impl Lab {
         let turn = LAB.lock().unwrap_or_else(PoisonError::into_inner);
         // A socket's path has 107 bytes at most: the folder's name is short.
         let state = tempfile::Builder::new().prefix("fq").tempdir().unwrap();
-        Some(Self { state: Arc::new(state), _turn: Arc::new(turn) })
+        Some(Self { state: Rc::new(state), _turn: Rc::new(turn) })
     }
 
     /// A name that no other simulation of this binary has.

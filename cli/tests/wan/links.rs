@@ -43,8 +43,8 @@ fn links_are_as_configured_before_and_after_a_change() {
     assert_eq!(round_trip(&after, "aws", "azure").0, 75.0);
 }
 
-/// Whether a host reaches a TCP port of another: here the listener that the test runs inside the operator's host.
-fn ping(sim: &Sim, from: &str, address: &str) -> bool {
+/// Whether a program on a host can connect to `ADDRESS/PORT`.
+fn reaches(sim: &Sim, from: &str, address: &str) -> bool {
     let script = format!("exec 3<>/dev/tcp/{address}");
     sim.run(&["sim", "exec", from, "--", "timeout", "2", "bash", "-c", &script]).status.success()
 }
@@ -53,23 +53,23 @@ fn ping(sim: &Sim, from: &str, address: &str) -> bool {
 fn cuts_are_directed_and_heal() {
     let Some(sim) = Sim::up(&[]) else { return };
     let gcp = "10.20.0.11/8080";
-    let port = sim.json(&["sim", "status"]);
-    assert!(port["links"].as_array().unwrap().iter().all(|link| link["cut"] == false));
-    assert!(ping(&sim, "cp-aws-1", gcp));
+    let status = sim.json(&["sim", "status"]);
+    assert!(status["links"].as_array().unwrap().iter().all(|link| link["cut"] == false));
+    assert!(reaches(&sim, "cp-aws-1", gcp));
     sim.verb(&["cut", "gcp", "aws"]);
-    assert!(!ping(&sim, "cp-aws-1", gcp), "the answer cannot come back");
-    assert!(ping(&sim, "cp-azure-1", gcp), "the others are not touched");
+    assert!(!reaches(&sim, "cp-aws-1", gcp), "the answer cannot come back");
+    assert!(reaches(&sim, "cp-azure-1", gcp), "the others are not touched");
     let status = sim.json(&["sim", "status"]);
     let cut = |link: &&Value| link["cut"] == true;
     let cuts: Vec<&Value> = status["links"].as_array().unwrap().iter().filter(cut).collect();
     assert_eq!(cuts.len(), 1, "{cuts:?}");
     assert_eq!((&cuts[0]["from"], &cuts[0]["to"]), (&Value::from("gcp"), &Value::from("aws")));
     sim.verb(&["heal", "gcp", "aws"]);
-    assert!(ping(&sim, "cp-aws-1", gcp));
+    assert!(reaches(&sim, "cp-aws-1", gcp));
     sim.verb(&["isolate", "gcp"]);
-    assert!(!ping(&sim, "cp-azure-1", gcp));
+    assert!(!reaches(&sim, "cp-azure-1", gcp));
     sim.verb(&["heal", "gcp"]);
-    assert!(ping(&sim, "cp-azure-1", gcp));
+    assert!(reaches(&sim, "cp-azure-1", gcp));
 }
 
 #[test]

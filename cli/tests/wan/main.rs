@@ -1,5 +1,12 @@
 //! The emulated WAN as a user has it: what it leaves behind, changes while it runs, programs inside it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is test code; Clippy takes only the test functions themselves for it"
+)]
+
 #[path = "../lab/mod.rs"]
 mod lab;
 mod leftovers;
