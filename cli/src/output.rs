@@ -38,7 +38,12 @@ pub(crate) fn print<T: Show>(format: Format, data: &T) -> Result<(), Failure> {
 /// Writes a line to standard output; a closed pipe (`| head`) is not a failure.
 pub(crate) fn write_line(text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
-    match writeln!(std::io::stdout().lock(), "{text}") {
+    until_closed(writeln!(std::io::stdout().lock(), "{text}"))
+}
+
+/// What came of writing to standard output; a reader that has enough is not a failure.
+pub(crate) fn until_closed(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(Failure::from),
     }

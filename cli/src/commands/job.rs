@@ -230,7 +230,7 @@ fn print_reference(input: &Path) -> Result<ExitCode, Failure> {
     let counts = reference::count(input)?;
     let mut out = std::io::stdout().lock();
     for part in reference::parts(&counts, 1) {
-        out.write_all(&part)?;
+        output::until_closed(out.write_all(&part))?;
     }
     Ok(ExitCode::SUCCESS)
 }

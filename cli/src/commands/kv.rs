@@ -166,8 +166,7 @@ async fn get(global: &Global, connection: &Connection, key: String, stale: bool)
     if global.output == Format::Table {
         // The bytes as they are, so that a value can be piped.
         let mut out = std::io::stdout().lock();
-        out.write_all(&pair.value)?;
-        return Ok(writeln!(out)?);
+        return output::until_closed(out.write_all(&pair.value).and_then(|()| writeln!(out)));
     }
     output::print(global.output, &Pair::from(pair))
 }

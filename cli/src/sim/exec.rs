@@ -78,11 +78,8 @@ fn relay_signals(line: &Line, pid: Pid) {
     let Ok(stream) = line.stream() else { return };
     let relay = move || {
         let mut line = Line::new(stream);
-        loop {
-            let signal = match line.receive::<Request>() {
-                Ok(Some(Request::Signal(number))) => Signal::try_from(number).unwrap_or(Signal::SIGTERM),
-                _ => break,
-            };
+        while let Ok(Some(Request::Signal(number))) = line.receive::<Request>() {
+            let signal = Signal::try_from(number).unwrap_or(Signal::SIGTERM);
             let _gone = nix::sys::signal::killpg(pid, signal);
         }
         let _gone = nix::sys::signal::killpg(pid, Signal::SIGKILL);

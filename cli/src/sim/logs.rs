@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::folder::Folder;
 use crate::failure::Failure;
+use crate::output::until_closed;
 
 /// `sim logs`
 #[derive(Debug, Args)]
@@ -47,16 +48,24 @@ pub(crate) fn run(folder: &Folder, args: &LogsArgs) -> Result<ExitCode, Failure>
     file.read_to_end(&mut bytes)?;
     text.push_str(&String::from_utf8_lossy(&bytes));
     let lines: Vec<&str> = text.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(args.lines)..).unwrap_or_default();
+    until_closed(show(last, args.follow.then_some(&mut file)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints lines, and then what is appended to the file, for as long as somebody reads.
+fn show(lines: &[&str], follow: Option<&mut std::fs::File>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    for line in lines.iter().skip(lines.len().saturating_sub(args.lines)) {
+    for line in lines {
         writeln!(out, "{line}")?;
     }
-    while args.follow {
+    let Some(file) = follow else { return Ok(()) };
+    let mut bytes = Vec::new();
+    loop {
         bytes.clear();
         file.read_to_end(&mut bytes)?;
         out.write_all(&bytes)?;
         out.flush()?;
         std::thread::sleep(Duration::from_millis(200));
     }
-    Ok(ExitCode::SUCCESS)
 }

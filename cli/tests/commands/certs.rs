@@ -71,6 +71,13 @@ pub(crate) fn refused(sim: &Sim) {
         .says(&["not available within 2s", "invalid peer certificate: UnknownIssuer"]);
     client(&own, &own, "nobody", &["kv", "get", "two"]).code(2).says(&["cannot read", "nobody.crt"]);
 
+    let without = std::fs::read_to_string(sim.context_file()).unwrap();
+    let without: Vec<&str> = without.lines().filter(|line| !line.starts_with("cert = ")).collect();
+    let context = file(&sim.lab, "client/without.toml", without.join("\n"));
+    let mut command = sim.lab.command();
+    command.args(["--context", &context, "transfer"]);
+    run(command).code(2).says(&["without.toml is not a context file", "missing field `cert`"]);
+
     assert_eq!(sim.json(&["status"])["leader"], before, "a refused client moved the leader");
     for key in ["from-a-worker", "from-outside"] {
         sim_get_absent(sim, key);

@@ -1,6 +1,13 @@
 //! The commands as a person and a script see them: what is printed, in which formats, and with which exit code. One
 //! simulation serves the whole file; the parts run one after another on it, and all of them run even when one fails.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is test code; Clippy takes only the test functions themselves for it"
+)]
+
 mod certs;
 mod jobs;
 mod kv;
@@ -31,6 +38,7 @@ const PARTS: &[(&str, fn(&Sim))] = &[
     ("certificates: init, issue, show", certs::round_trip),
     ("certificates: who is refused", certs::refused),
     ("colour only for a terminal that wants it", terminal::colour),
+    ("a reader that stops early", terminal::closed_pipe),
 ];
 
 #[test]
