@@ -134,7 +134,8 @@ pub(crate) fn stop(line: &mut Line) -> io::Result<()> {
     let mut rest = [0_u8; 1024];
     while matches!(line.stream.read(&mut rest), Ok(count) if count > 0) {}
     if let Some(supervisor) = supervisor {
-        poll(&mut [PollFd::new(supervisor.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+        let mut ended = [PollFd::new(supervisor.as_fd(), PollFlags::POLLIN)];
+        while poll(&mut ended, PollTimeout::NONE) == Err(nix::errno::Errno::EINTR) {}
     }
     Ok(())
 }

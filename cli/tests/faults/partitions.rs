@@ -38,8 +38,8 @@ const CASES: &[Case] = &[
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Writes of the majority while the partition holds: many election timeouts long.
 const WRITES: usize = 50;
-/// Terms that one partition may cost: an election, and one more that was split.
-const TERMS_MAX: u64 = 2;
+/// Terms that one partition may cost: an election, and a few more that were split. Flapping would cost one every second.
+const TERMS_MAX: u64 = 4;
 
 #[test]
 fn partitions_cost_the_minority_its_writes_and_nobody_else() {
