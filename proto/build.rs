@@ -14,8 +14,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     prost.protoc_executable(protoc_bin_vendored::protoc_bin_path()?);
     prost.bytes(["."]);
     let descriptors = PathBuf::from(std::env::var("OUT_DIR")?).join("farquorum.v1.bin");
-    tonic_prost_build::configure()
-        .file_descriptor_set_path(descriptors)
-        .compile_with_config(prost, &files, &[".".to_owned()])?;
+    tonic_prost_build::configure().file_descriptor_set_path(descriptors).compile_with_config(
+        prost,
+        &files,
+        &[".".to_owned()],
+    )?;
     Ok(())
 }

@@ -53,7 +53,10 @@ mod tests {
     fn nearest_rank() {
         let samples: Vec<f64> = (1..=200).rev().map(f64::from).collect();
         let q = Quantiles::of(&samples).unwrap();
-        assert_eq!((q.count, q.min, q.p1, q.p50, q.p90, q.p99, q.max), (200, 1.0, 2.0, 100.0, 180.0, 198.0, 200.0));
+        assert_eq!(
+            (q.count, q.min, q.p1, q.p50, q.p90, q.p99, q.max),
+            (200, 1.0, 2.0, 100.0, 180.0, 198.0, 200.0)
+        );
     }
 
     #[test]

@@ -31,7 +31,10 @@ pub(crate) fn wait(folder: &Folder, hosts: &[HostPlan]) -> Result<(), Failure> {
         loop {
             all_run(folder)?;
             let answer = connection.cluster.workers().list().await;
-            if answer.as_ref().is_ok_and(|list| healthy(list) >= workers) {
+            // After a restart the workers of the last run are still listed: only the nodes' own answers tell that none
+            // of them is missing.
+            let registered = answer.as_ref().is_ok_and(|list| healthy(list) >= workers);
+            if registered && connection.statuses().await.iter().all(|(_, status)| status.is_ok()) {
                 return Ok(());
             }
             if Instant::now() > until {
@@ -52,6 +55,7 @@ async fn connection(folder: &Folder) -> Result<Connection, Failure> {
 
 fn missing(answer: &Result<ListWorkersResponse, ClientError>, workers: usize) -> String {
     match answer {
+        Ok(list) if healthy(list) >= workers => "not every node answers".to_owned(),
         Ok(list) => format!("{} of {workers} workers are registered", healthy(list)),
         Err(error) => error.to_string(),
     }

@@ -25,8 +25,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use lab::Sim;
 use ran::{Ran, run};
 
+/// What a part shows, and the part.
+type Part = (&'static str, fn(&Sim));
+
 /// The parts, in order: `shapes` needs a simulation that has no task and no job yet.
-const PARTS: &[(&str, fn(&Sim))] = &[
+const PARTS: &[Part] = &[
     ("every data command: fields, formats, rows", shapes::all),
     ("kv: reads, writes, absent keys", kv::semantics),
     ("kv: sizes and bytes", kv::sizes_and_bytes),
@@ -44,7 +47,7 @@ const PARTS: &[(&str, fn(&Sim))] = &[
 #[test]
 fn commands() {
     let Some(sim) = Sim::up(&[]) else { return };
-    let fails = |(name, part): &&(&str, fn(&Sim))| {
+    let fails = |(name, part): &&Part| {
         println!("part: {name}");
         catch_unwind(AssertUnwindSafe(|| part(&sim))).is_err()
     };
