@@ -15,6 +15,9 @@ use super::reaper::Reaper;
 /// How long a process may take to stop by itself before it is killed: a node hands leadership over first.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The binary that runs at the moment, also when its file was replaced by a newer build meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// What runs on a host: this binary with these arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
@@ -54,8 +57,7 @@ impl Process {
             .open(&self.program.log)
             .map_err(|error| failed(&self.program.log.display().to_string(), &error))?;
         let errors = log.try_clone().map_err(|error| failed("its log", &error))?;
-        let binary = std::env::current_exe().map_err(|error| failed("the path of this program", &error))?;
-        let mut command = Command::new(binary);
+        let mut command = Command::new(THIS_PROGRAM);
         command.args(&self.program.args).env_clear().envs(kept_environment());
         command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
         lab.place(&host, &mut command).map_err(|error| failed("its network", &error))?;
