@@ -1,6 +1,21 @@
 #!/usr/bin/env bash
-# Every test that needs no Docker and no virtual machine.
+# Every test that needs no Docker and no virtual machine. Tests of real processes in real time can be pushed over by
+# a busy machine: a test program that fails is run once more, alone, and both outcomes are printed. Failing twice fails.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
-"$here/cargo.sh" test --locked --workspace
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+if "$here/cargo.sh" test --locked --workspace --no-fail-fast 2>&1 | tee "$log"; then
+    exit 0
+fi
+# cargo ends with: error: 2 targets failed: / `-p farquorum-node --test api` / ...
+mapfile -t failed < <(sed -n 's/^    `\(-p .*\)`$/\1/p' "$log" | sort -u)
+[ "${#failed[@]}" -gt 0 ] || exit 1
+for target in "${failed[@]}"; do
+    echo "ci/test.sh: FAILED ONCE: $target; running it again, alone"
+    read -ra args <<<"$target"
+    "$here/cargo.sh" test --locked "${args[@]}"
+    echo "ci/test.sh: UNSTABLE: $target failed once and passed once"
+done
