@@ -11,6 +11,7 @@ if "$here/cargo.sh" test --locked --workspace --no-fail-fast 2>&1 | tee "$log"; 
     exit 0
 fi
 # cargo ends with: error: 2 targets failed: / `-p farquorum-node --test api` / ...
+# shellcheck disable=SC2016 # the backticks are cargo's own
 mapfile -t failed < <(sed -n 's/^    `\(-p .*\)`$/\1/p' "$log" | sort -u)
 [ "${#failed[@]}" -gt 0 ] || exit 1
 for target in "${failed[@]}"; do
