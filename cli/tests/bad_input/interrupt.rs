@@ -1,13 +1,12 @@
 //! Ctrl-C: `job run` lets the job go on, `sim up` and `demo` take everything down.
 
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::lab::machine::{Traces, processes_with, signal};
+use crate::lab::machine::{Traces, interruptible, processes_with, signal};
 use crate::lab::{Lab, Sim};
 use crate::ran::{Ran, run};
 
@@ -17,16 +16,9 @@ const INPUT: &str = "/usr/share/common-licenses";
 /// Within this everything of an interrupted start is gone.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
-/// A command in the background whose output is kept. A runner that was itself started in the background of a shell has
-/// SIGINT ignored, and its children would inherit that; a terminal's commands do not.
+/// A command in the background whose output is kept.
 fn start(command: &mut Command) -> Child {
-    let at_a_terminal = || {
-        // SAFETY: the default disposition runs no code of this process.
-        unsafe { nix::sys::signal::signal(Signal::SIGINT, nix::sys::signal::SigHandler::SigDfl) }?;
-        Ok(())
-    };
-    // SAFETY: the closure makes one system call.
-    unsafe { command.pre_exec(at_a_terminal) };
+    interruptible(command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

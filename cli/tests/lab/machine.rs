@@ -86,6 +86,20 @@ pub(crate) fn kill_all_with(state: &Path) {
     }
 }
 
+/// Lets SIGINT end a command, as at a terminal. A runner that was itself started in the background of a shell has it
+/// ignored, and its children would inherit that.
+pub(crate) fn interruptible(command: &mut std::process::Command) {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    use std::os::unix::process::CommandExt as _;
+    let reset = || {
+        // SAFETY: the default disposition runs no code of this process.
+        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }?;
+        Ok(())
+    };
+    // SAFETY: the closure makes one system call.
+    unsafe { command.pre_exec(reset) };
+}
+
 /// Sends a signal; a process that is gone is no failure.
 pub(crate) fn signal(pid: i32, signal: nix::sys::signal::Signal) {
     let _gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::lab::machine::{self, Traces, signal};
+use crate::lab::machine::{self, Traces, interruptible, signal};
 use crate::lab::{Lab, Sim};
 
 /// Looks until nothing of a simulation is left, or the limit is reached; gives the last look.
@@ -83,6 +83,7 @@ fn an_interrupted_start_takes_everything_down() {
         let name = lab.name();
         let mut up = lab.command();
         up.args(["sim", "--name", &name, "up"]).stdout(Stdio::null()).stderr(Stdio::null());
+        interruptible(&mut up);
         let mut up = up.spawn().unwrap();
         let started = |traces: &Traces| traces.processes.len() >= processes;
         assert!(started(&settled(&lab, &[], started)), "{processes} processes of the simulation");
