@@ -62,7 +62,7 @@ impl Lab {
         let (netns, ports): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
         let netns = spec.hosts.iter().map(|host| host.name.clone()).zip(netns).collect();
         let wan = Wan::start(&spec, ports)?;
-        let backend = format!("WAN in user space, {}: {why}; {}", device_words(kind), wan.priority());
+        let backend = format!("WAN in user space, {}: {why}; {}", device_words(kind), wan.words());
         Ok(Lab { spec, netns, wan, backend })
     }
 

@@ -1,5 +1,5 @@
-//! The handle to the running WAN: changes and reports. Every call is answered by the WAN's own thread between two
-//! packets, so that a change is in force, for the next packet on, when the call returns.
+//! The handle to the running WAN: changes and reports. Every call is answered by the backend's own thread (in
+//! user space between two packets), so that a change is in force, for the next packet on, when the call returns.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -36,6 +36,9 @@ pub enum WanError {
     /// A value of the new shape is out of range.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// The backend could not do it; the link is as it was.
+    #[error("{0}")]
+    Backend(String),
     /// The WAN's thread has ended.
     #[error("the emulated WAN has stopped")]
     Stopped,
@@ -43,18 +46,22 @@ pub enum WanError {
 
 /// A cloud or a host, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Site {
+pub(crate) enum Site {
     Cloud(usize),
     Host(usize),
 }
 
-/// What the WAN's thread is asked; each is answered with a `T` once it is done.
+/// Whether a change is in force, or why not.
+pub(crate) type Changed = Result<(), WanError>;
+
+/// What the WAN's thread is asked; each is answered once it is done. This is all that a backend is to the rest: a
+/// thread that obeys these.
 #[derive(Debug)]
-pub(super) enum Command {
-    SetLink { from: usize, to: usize, shape: LinkShape, done: Sender<()> },
-    Cut { from: Site, to: Site, cut: bool, done: Sender<()> },
-    Isolate { site: Site, cut: bool, done: Sender<()> },
-    HealAll { done: Sender<()> },
+pub(crate) enum Command {
+    SetLink { from: usize, to: usize, shape: LinkShape, done: Sender<Changed> },
+    Cut { from: Site, to: Site, cut: bool, done: Sender<Changed> },
+    Isolate { site: Site, cut: bool, done: Sender<Changed> },
+    HealAll { done: Sender<Changed> },
     Links { done: Sender<Vec<LinkReport>> },
     Lateness { done: Sender<Lateness> },
     Unroutable { done: Sender<u64> },
@@ -64,13 +71,13 @@ pub(super) enum Command {
 
 /// Names of clouds and hosts; a position is an index of the WAN's tables.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     clouds: Vec<String>,
     hosts: Vec<String>,
 }
 
 impl Names {
-    pub(super) fn of(spec: &LabSpec) -> Names {
+    pub(crate) fn of(spec: &LabSpec) -> Names {
         let hosts = spec.hosts.iter().map(|host| host.name.clone()).collect();
         Names { clouds: spec.clouds.keys().cloned().collect(), hosts }
     }
@@ -96,13 +103,14 @@ impl Names {
 #[derive(Clone, Debug)]
 pub struct WanControl {
     commands: SyncSender<Command>,
-    bell: Arc<UnixStream>,
+    /// Wakes a thread that waits for packets too; none when it waits for commands only.
+    bell: Option<Arc<UnixStream>>,
     names: Arc<Names>,
 }
 
 impl WanControl {
-    pub(super) fn new(commands: SyncSender<Command>, bell: Arc<UnixStream>, names: Arc<Names>) -> WanControl {
-        WanControl { commands, bell, names }
+    pub(crate) fn new(commands: SyncSender<Command>, bell: Option<UnixStream>, names: Names) -> WanControl {
+        WanControl { commands, bell: bell.map(Arc::new), names: Arc::new(names) }
     }
 
     /// Replaces the shape of a directed link between two clouds (or inside one, when both are the same).
@@ -166,9 +174,9 @@ impl WanControl {
         self.send(Command::Stop)
     }
 
-    fn timed(&self, command: impl FnOnce(Sender<()>) -> Command) -> Result<Duration, WanError> {
+    fn timed(&self, command: impl FnOnce(Sender<Changed>) -> Command) -> Result<Duration, WanError> {
         let start_ns = clock::now_ns();
-        self.ask(command)?;
+        self.ask(command)??;
         Ok(Duration::from_nanos(clock::now_ns() - start_ns))
     }
 
@@ -180,8 +188,10 @@ impl WanControl {
 
     fn send(&self, command: Command) -> Result<(), WanError> {
         self.commands.send(command).map_err(|_| WanError::Stopped)?;
-        // A full socket means that the bell rings already.
-        let _ = (&*self.bell).write(&[1]);
+        if let Some(mut bell) = self.bell.as_deref() {
+            // A full socket means that the bell rings already.
+            let _ = bell.write(&[1]);
+        }
         Ok(())
     }
 }

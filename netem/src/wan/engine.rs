@@ -153,19 +153,19 @@ impl State {
             match command {
                 Command::SetLink { from, to, shape, done } => {
                     self.links.set_shape(from, to, shape);
-                    let _ = done.send(());
+                    let _ = done.send(Ok(()));
                 }
                 Command::Cut { from, to, cut, done } => {
                     self.links.set_cut(from, to, cut);
-                    let _ = done.send(());
+                    let _ = done.send(Ok(()));
                 }
                 Command::Isolate { site, cut, done } => {
                     self.links.set_isolated(site, cut);
-                    let _ = done.send(());
+                    let _ = done.send(Ok(()));
                 }
                 Command::HealAll { done } => {
                     self.links.heal_all();
-                    let _ = done.send(());
+                    let _ = done.send(Ok(()));
                 }
                 Command::Links { done } => drop(done.send(self.links.report())),
                 Command::Lateness { done } => drop(done.send(self.lateness.summary())),

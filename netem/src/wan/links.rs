@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use super::control::Site;
 use super::counters::{Counters, LinkReport};
+use super::cuts::Cuts;
 use crate::lab::LabSpec;
 use crate::model::{LinkModel, Reason, Verdict, link_seed};
 
@@ -31,12 +32,11 @@ pub(super) struct DirectedLink {
 pub(super) struct Links {
     by_address: HashMap<Ipv4Addr, usize>,
     addresses: Vec<Ipv4Addr>,
-    cloud_of: Vec<usize>,
     clouds: usize,
     /// Link from cloud `a` to cloud `b` at `a * clouds + b`.
     links: Vec<DirectedLink>,
-    /// Cut from host `a` to host `b` at `a * hosts + b`.
-    cut_hosts: Vec<bool>,
+    /// Invariant: each link's model is cut when this says so.
+    cuts: Cuts,
 }
 
 impl Links {
@@ -44,7 +44,6 @@ impl Links {
     pub(super) fn of(spec: &LabSpec) -> Links {
         let names: Vec<&String> = spec.clouds.keys().collect();
         let addresses: Vec<_> = spec.hosts.iter().map(|host| host.address).collect();
-        let cloud = |host: &crate::lab::HostSpec| names.iter().position(|name| **name == host.cloud);
         let mut links = Vec::with_capacity(names.len() * names.len());
         for from in &names {
             for to in &names {
@@ -57,11 +56,10 @@ impl Links {
         }
         Links {
             by_address: addresses.iter().enumerate().map(|(index, address)| (*address, index)).collect(),
-            cut_hosts: vec![false; addresses.len() * addresses.len()],
             addresses,
-            cloud_of: spec.hosts.iter().filter_map(cloud).collect(),
             clouds: names.len(),
             links,
+            cuts: Cuts::of(spec),
         }
     }
 
@@ -73,13 +71,12 @@ impl Links {
             return None;
         }
         let to = *self.by_address.get(&destination)?;
-        Some(Path { link: self.cloud_of.get(from)? * self.clouds + self.cloud_of.get(to)?, from, to })
+        Some(Path { link: self.cuts.cloud_of(from)? * self.clouds + self.cuts.cloud_of(to)?, from, to })
     }
 
     /// Offers a packet to its link and counts what becomes of it, except for its delivery.
     pub(super) fn offer(&mut self, path: Path, now_ns: u64, bytes: usize) -> Option<u64> {
-        let pair_cut =
-            self.cut_hosts.get(path.from * self.addresses.len() + path.to).copied().unwrap_or(false);
+        let pair_cut = self.cuts.pair(path.from, path.to);
         let link = self.links.get_mut(path.link)?;
         link.counters.offer(u64::try_from(bytes).unwrap_or(u64::MAX));
         let verdict = if pair_cut { Verdict::Drop(Reason::Cut) } else { link.model.offer(now_ns, bytes) };
@@ -103,55 +100,26 @@ impl Links {
         }
     }
 
-    /// Cuts or heals one direction. Two clouds: their link (healing heals their hosts too); otherwise host by host.
+    /// Cuts or heals one direction ([`Cuts::set`]).
     pub(super) fn set_cut(&mut self, from: Site, to: Site, cut: bool) {
-        if let (Site::Cloud(from), Site::Cloud(to)) = (from, to) {
-            if let Some(link) = self.links.get_mut(from * self.clouds + to) {
-                link.model.set_cut(cut);
-            }
-            if cut {
-                return;
-            }
-        }
-        for a in self.hosts_of(from) {
-            for b in self.hosts_of(to).into_iter().filter(|b| *b != a) {
-                self.set_host_cut(a, b, cut);
-            }
-        }
+        self.cuts.set(from, to, cut);
+        self.apply_cuts();
     }
 
-    /// Cuts or heals every direction between a site and the others of its kind. Healing also heals each host of it.
+    /// Cuts or heals a site from and to the others of its kind ([`Cuts::set_isolated`]).
     pub(super) fn set_isolated(&mut self, site: Site, cut: bool) {
-        let others = match site {
-            Site::Cloud(cloud) => (0..self.clouds).filter(|other| *other != cloud).map(Site::Cloud).collect(),
-            Site::Host(host) => self.others(host),
-        };
-        for other in others {
-            self.set_cut(site, other, cut);
-            self.set_cut(other, site, cut);
-        }
-        if let (Site::Cloud(_), false) = (site, cut) {
-            self.set_cut(site, site, false);
-        }
+        self.cuts.set_isolated(site, cut);
+        self.apply_cuts();
     }
 
     /// Heals everything.
     pub(super) fn heal_all(&mut self) {
-        self.links.iter_mut().for_each(|link| link.model.set_cut(false));
-        self.cut_hosts.fill(false);
+        self.cuts.heal_all();
+        self.apply_cuts();
     }
 
     /// All links.
     pub(super) fn report(&self) -> Vec<LinkReport> {
-        let hosts = self.addresses.len();
-        let mut cut_pairs = vec![0; self.links.len()];
-        for (index, _) in self.cut_hosts.iter().enumerate().filter(|(_, cut)| **cut) {
-            let clouds = (self.cloud_of.get(index / hosts), self.cloud_of.get(index % hosts));
-            let (Some(from), Some(to)) = clouds else { continue };
-            if let Some(count) = cut_pairs.get_mut(from * self.clouds + to) {
-                *count += 1;
-            }
-        }
         let report = |(link, cut_host_pairs): (&DirectedLink, u64)| LinkReport {
             from: link.from.clone(),
             to: link.to.clone(),
@@ -160,25 +128,12 @@ impl Links {
             cut_host_pairs,
             counters: link.counters,
         };
-        self.links.iter().zip(cut_pairs).map(report).collect()
+        self.links.iter().zip(self.cuts.pairs_per_link()).map(report).collect()
     }
 
-    fn hosts_of(&self, site: Site) -> Vec<usize> {
-        match site {
-            Site::Host(host) => vec![host],
-            Site::Cloud(cloud) => {
-                self.cloud_of.iter().enumerate().filter(|(_, c)| **c == cloud).map(|(host, _)| host).collect()
-            }
-        }
-    }
-
-    fn others(&self, host: usize) -> Vec<Site> {
-        (0..self.addresses.len()).filter(|other| *other != host).map(Site::Host).collect()
-    }
-
-    fn set_host_cut(&mut self, from: usize, to: usize, cut: bool) {
-        if let Some(slot) = self.cut_hosts.get_mut(from * self.addresses.len() + to) {
-            *slot = cut;
+    fn apply_cuts(&mut self) {
+        for (link, cut) in self.links.iter_mut().zip(self.cuts.links()) {
+            link.model.set_cut(*cut);
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod control;
 mod counters;
+mod cuts;
 mod engine;
 mod flight;
 mod links;
@@ -16,7 +17,7 @@ mod priority;
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
 
 pub use control::{WanControl, WanError};
@@ -29,20 +30,20 @@ use engine::Engine;
 use links::Links;
 
 /// Commands that wait for the WAN: callers wait for the reply, so more would only be more waiting threads.
-const COMMANDS_MAX: usize = 64;
+pub(crate) const COMMANDS_MAX: usize = 64;
 
-/// The running WAN.
+/// A running backend, whichever it is: a thread that obeys what its control is asked.
 #[derive(Debug)]
 pub(crate) struct Wan {
-    control: WanControl,
-    thread: JoinHandle<()>,
-    priority: String,
+    pub(crate) control: WanControl,
+    pub(crate) thread: JoinHandle<()>,
+    /// What else there is to say of it, for people: how the thread is scheduled.
+    pub(crate) words: String,
 }
 
 impl Wan {
-    /// Starts the thread; `ports` are in the order of the hosts. Every link is shaped before the first packet.
+    /// Starts the user-space WAN's thread; `ports` are in the order of the hosts. Every link is shaped before the first packet.
     pub(crate) fn start(spec: &LabSpec, ports: Vec<Port>) -> Result<Wan, LabError> {
-        let names = Arc::new(Names::of(spec));
         let links = Links::of(spec);
         let (bell, ear) = UnixStream::pair().doing(|| "make a socket pair".to_string())?;
         for end in [&bell, &ear] {
@@ -62,16 +63,17 @@ impl Wan {
             .spawn(body)
             .doing(|| "start the WAN's thread".to_string())?;
         let priority = priority.recv().unwrap_or_default();
-        Ok(Wan { control: WanControl::new(sender, Arc::new(bell), names), thread, priority })
+        let control = WanControl::new(sender, Some(bell), Names::of(spec));
+        Ok(Wan { control, thread, words: priority })
     }
 
     pub(crate) fn control(&self) -> WanControl {
         self.control.clone()
     }
 
-    /// How the thread is scheduled, in words.
-    pub(crate) fn priority(&self) -> &str {
-        &self.priority
+    /// What else there is to say of it, for people.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
     }
 
     /// Stops the thread; packets in flight are gone.
