@@ -1,4 +1,4 @@
-//! Measurements: series of samples, quantiles, dimensions, JSON records.
+//! Measurements: series of samples, quantiles, dimensions, records on disk.
 //!
 //! Samples are kept as they were measured; quantiles are computed from them, never stored instead of them. What a
 //! figure was measured under (its dimensions) travels with it.
@@ -7,4 +7,6 @@ mod quantiles;
 mod record;
 
 pub use quantiles::Quantiles;
-pub use record::{Dimensions, Record, Series};
+pub use record::{
+    Cloud, Difference, Dimensions, Record, RecordError, SCHEMA, Sample, Series, rfc3339, samples_path,
+};

@@ -42,7 +42,7 @@ pub(crate) async fn commit(
     for number in 0..count {
         let begun = Instant::now();
         connection.cluster.kv().set("bench/commit", number.to_string()).await?;
-        commit.samples.push(millis(begun.elapsed()));
+        commit.add(millis(begun.elapsed()));
     }
     Ok(vec![commit, fsync(folder)?])
 }
@@ -63,7 +63,7 @@ pub(crate) async fn assignment(connection: &Connection) -> Result<Series, Failur
             tokio::time::sleep(Duration::from_millis(50)).await;
             task = connection.cluster.tasks().get(task.id).await?.task.unwrap_or_default();
         }
-        series.samples.push(millis(Duration::from_millis(task.started_ms.saturating_sub(task.created_ms))));
+        series.add(millis(Duration::from_millis(task.started_ms.saturating_sub(task.created_ms))));
     }
     Ok(series)
 }
@@ -83,16 +83,18 @@ pub(crate) async fn throughput(
             set_delay(folder, from, to, delay_ms)?;
         }
         let mut series = Series::new(name, "1/s");
-        series.samples.push(writes_per_second(connection, seconds).await?);
+        series.add(writes_per_second(connection, seconds).await?);
         figures.push(series);
     }
     for (from, to, delay_ms) in &before {
         set_delay(folder, from, to, *delay_ms)?;
     }
-    let rate = |place: usize| figures.get(place).and_then(|series: &Series| series.samples.first()).copied();
+    let rate = |place: usize| {
+        figures.get(place).and_then(|series: &Series| series.samples.first()).map(|sample| sample.value)
+    };
     if let (Some(far), Some(near)) = (rate(0), rate(1)) {
         let mut ratio = Series::new("throughput at 50 ms against 0 ms", "share");
-        ratio.samples.push(far / near);
+        ratio.add(far / near);
         figures.push(ratio);
     }
     Ok(figures)
@@ -165,8 +167,8 @@ pub(crate) async fn elections(
             Ok::<_, Failure>(millis(begun.elapsed()))
         };
         let (leader, write) = tokio::try_join!(leads, writes)?;
-        elected.samples.push(leader);
-        written.samples.push(write);
+        elected.add(leader);
+        written.add(write);
         sim::ask(&folder.socket()?, &Request::Restart { host: old.clone() })?;
         wait_for_followers(connection, 3).await?;
     }

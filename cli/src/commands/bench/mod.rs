@@ -61,7 +61,7 @@ async fn measure(
     let connection = Connection::to(context, std::time::Duration::from_secs(30)).await?;
     connection.cluster.kv().set("bench/first", "1").await?;
     let mut first = Series::new("start to first committed write", "ms");
-    first.samples.push(millis(begun.elapsed()));
+    first.add(millis(begun.elapsed()));
     record.series.push(first);
     record.dimensions = dimensions(folder)?;
     record.series.push(rtt_error(folder)?);
@@ -82,7 +82,8 @@ fn dimensions(folder: &Folder) -> Result<Dimensions, Failure> {
         kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
         processors: std::thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get),
         backend: status.backend,
-        more: [("preset".to_owned(), "seed".to_owned())].into(),
+        preset: "seed".to_owned(),
+        ..Dimensions::default()
     })
 }
 
@@ -91,7 +92,7 @@ fn rtt_error(folder: &Folder) -> Result<Series, Failure> {
         return Err(Failure::failed("the supervisor answered something else"));
     };
     let mut series = Series::new("RTT inside the lab less configured", "ms");
-    series.samples.extend(checked.pairs.iter().filter_map(|pair| pair.error_ms));
+    checked.pairs.iter().filter_map(|pair| pair.error_ms).for_each(|error_ms| series.add(error_ms));
     Ok(series)
 }
 
@@ -110,7 +111,7 @@ fn fsync(folder: &Path) -> Result<Series, Failure> {
         let begun = Instant::now();
         file.write_all(&[0; 256])?;
         file.sync_data()?;
-        series.samples.push(millis(begun.elapsed()));
+        series.add(millis(begun.elapsed()));
     }
     std::fs::remove_file(path)?;
     Ok(series)

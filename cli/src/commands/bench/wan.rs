@@ -24,7 +24,7 @@ pub(crate) fn packet_rate() -> Result<Series, Failure> {
             let rate: f64 =
                 text.trim().parse().map_err(|_| Failure::failed(format!("the WAN's rate: {text}")))?;
             let mut series = Series::new("user-space WAN, 1,200-byte packets, one core", "1/s");
-            series.samples.push(rate);
+            series.add(rate);
             Ok(series)
         }
         ForkResult::Child => {
