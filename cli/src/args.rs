@@ -12,7 +12,7 @@ use crate::sim::SimArgs;
 /// One Raft control plane across clouds, that can be measured on a laptop before it is paid for.
 ///
 /// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not available, 4 refused, 5 inconclusive,
-/// 130 interrupted.
+/// 130 interrupted (Ctrl-C, SIGTERM, terminal closed).
 #[derive(Debug, Parser)]
 #[command(name = "farquorum", version, max_term_width = 110)]
 pub(crate) struct Args {

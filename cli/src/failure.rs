@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use crate::output::say_aside;
+
 /// What kind of failure, by exit code. The codes are part of the command line's contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -16,7 +18,7 @@ pub(crate) enum Kind {
     NotAvailable,
     /// 4: not allowed, or in conflict with what is there.
     Refused,
-    /// 130: interrupted by the user.
+    /// 130: interrupted: Ctrl-C, SIGTERM, or the end of the terminal.
     Interrupted,
 }
 
@@ -74,9 +76,9 @@ impl Failure {
             return;
         }
         let (bold, reset) = if colour() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-        eprintln!("{bold}error:{reset} {}", self.message.trim_start_matches("error: "));
+        say_aside(&format!("{bold}error:{reset} {}", self.message.trim_start_matches("error: ")));
         if let Some(hint) = &self.hint {
-            eprintln!("  try: {hint}");
+            say_aside(&format!("  try: {hint}"));
         }
     }
 

@@ -41,6 +41,13 @@ pub(crate) fn write_line(text: &str) -> Result<(), Failure> {
     until_closed(writeln!(std::io::stdout().lock(), "{text}"))
 }
 
+/// Writes a line to standard error. One that nobody can read any more, since the terminal is gone, is lost: `eprintln!`
+/// would panic, and what was begun would not be taken down.
+pub(crate) fn say_aside(text: &str) {
+    use std::io::Write as _;
+    let _unread = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// What came of writing to standard output; a reader that has enough is not a failure.
 pub(crate) fn until_closed(written: std::io::Result<()>) -> Result<(), Failure> {
     match written {

@@ -59,7 +59,7 @@ pub(crate) fn run(global: &Global, args: &ConfigArgs) -> Result<ExitCode, Failur
 pub(crate) fn loaded(global: &Global) -> Result<Loaded, Failure> {
     let loaded = load(&global.sources()).map_err(Failure::usage)?;
     for warning in &loaded.warnings {
-        eprintln!("warning: {warning}");
+        crate::output::say_aside(&format!("warning: {warning}"));
     }
     Ok(loaded)
 }

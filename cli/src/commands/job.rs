@@ -221,7 +221,8 @@ async fn upload(store: &farquorum_storage::Store, path: &Path, prefix: &str) -> 
     bar.finish_and_clear();
     let uploaded = uploaded.map_err(Failure::usage)?;
     if uploaded.progress.skipped > 0 && std::io::stderr().is_terminal() {
-        eprintln!("{} files were skipped: not text, or not readable", uploaded.progress.skipped);
+        let skipped = uploaded.progress.skipped;
+        output::say_aside(&format!("{skipped} files were skipped: not text, or not readable"));
     }
     Ok(uploaded.urls)
 }

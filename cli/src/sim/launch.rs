@@ -78,7 +78,6 @@ pub(crate) fn launch(launch: Launch) -> Result<Events, Failure> {
         }
         ForkResult::Child => {
             drop(read);
-            crate::runtime::release_interrupts();
             let mut pipe = File::from(write);
             let code = match detach(&launch.log).and_then(|()| become_supervisor(launch, &mut pipe)) {
                 Ok(()) => 0,
@@ -116,7 +115,12 @@ fn become_supervisor(launch: Launch, pipe: &mut File) -> Result<(), String> {
             tell(pipe, &Event::Pid(child.as_raw()));
             Ok(())
         }
-        Entered::Supervisor => supervise(launch, pipe),
+        Entered::Supervisor => {
+            // Until here: a Ctrl-C reaches this branch of the family too while it is in the terminal's group, and must
+            // end only the front process, which then ends the rest.
+            crate::runtime::release_interrupts();
+            supervise(launch, pipe)
+        }
     }
 }
 

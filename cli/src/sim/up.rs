@@ -1,5 +1,5 @@
 //! `sim up`, the front process: prepare, launch, wait until ready, print. Interrupted or failed, it takes down what
-//! it started.
+//! it started; once that is ready, it outlives this process and its terminal.
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -107,7 +107,7 @@ fn await_ready(
     result
 }
 
-/// Runs `work` on a thread of its own and ends early on Ctrl-C. When it fails either way, pid 1 is ended, and with it
+/// Runs `work` on a thread of its own and ends early on an interrupt. When it fails either way, pid 1 is ended, and with it
 /// everything in its namespaces, so `work` sees the end of its pipe.
 fn interruptible(pid: Pid, work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), Failure> {
     std::thread::scope(|scope| {
@@ -131,7 +131,7 @@ fn end(pid: Pid) {
 fn follow_start(events: &mut launch::Events, folder: &Folder) -> Result<(), Failure> {
     let progress = |text: &str| {
         if std::io::stderr().is_terminal() {
-            eprintln!("{text}");
+            output::say_aside(text);
         }
     };
     let mut table = String::new();

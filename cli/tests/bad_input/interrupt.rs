@@ -1,12 +1,12 @@
-//! Ctrl-C: `job run` lets the job go on, `sim up` and `demo` take everything down.
+//! Ctrl-C, SIGTERM and a closed terminal: `job run` lets the job go on, `demo` takes everything down.
 
-use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use crate::lab::machine::{Traces, interruptible, processes_with, signal};
+use crate::lab::terminal::{Stop, Terminal, was_interrupted};
 use crate::lab::{Lab, Sim};
 use crate::ran::{Ran, run};
 
@@ -54,58 +54,69 @@ fn an_interrupted_job_run_detaches_and_says_how_to_follow() {
 enum Moment {
     /// Milliseconds after the start: the namespaces are being made, the self-test runs, the nodes elect.
     After(u64),
-    /// When a line of the output begins with this.
+    /// When a line of the output has this.
     Line(&'static str),
 }
 
 use Moment::{After, Line};
 
-/// The moments cover the start, the job before and after the leader's death; after the last, the demo runs to its end.
+/// What stops the demo, and when: at its start, in the job before and after the leader's death.
+const STOPS: &[(Stop, Moment)] = &[
+    (Stop::CtrlC, After(5)),
+    (Stop::HangUp, After(25)),
+    (Stop::CtrlC, After(30)),
+    (Stop::Kill, After(60)),
+    (Stop::CtrlC, After(120)),
+    (Stop::HangUp, After(250)),
+    (Stop::CtrlC, After(1000)),
+    (Stop::HangUp, After(1000)),
+    (Stop::CtrlC, Line("1. three clouds")),
+    (Stop::HangUp, Line("2. job")),
+    (Stop::Kill, Line("2. job")),
+    (Stop::CtrlC, Line("map tasks are done")),
+    (Stop::HangUp, Line("map tasks are done")),
+];
+
 #[test]
 fn an_interrupted_demo_leaves_nothing_and_the_next_one_works() {
     let Some(lab) = Lab::enter() else { return };
     let before = Traces::of(lab.state.path(), &[]);
-    let early = [5, 15, 30, 60, 120, 250, 500, 1000].map(After);
-    for moment in early.into_iter().chain([Line("1."), Line("2."), Line("3.")]) {
-        let took = interrupted_demo(&lab, moment);
-        assert!(took < GONE_WITHIN, "{moment:?}: it took {took:?}");
+    for (stop, moment) in STOPS {
+        let took = interrupted_demo(&lab, *stop, *moment);
+        assert!(took < GONE_WITHIN, "{stop:?} {moment:?}: it took {took:?}");
         let left = Traces::of(lab.state.path(), &[]);
-        assert_eq!(left, before, "{moment:?}: something was left behind");
-        assert!(!lab.state.path().join("sim/demo").exists(), "{moment:?}: its folder was left behind");
+        assert_eq!(left, before, "{stop:?} {moment:?}: something was left behind");
+        assert!(
+            !lab.state.path().join("sim/demo").exists(),
+            "{stop:?} {moment:?}: its folder was left behind"
+        );
     }
-    let mut command = lab.command();
-    run({
-        command.args(["demo", "--input", INPUT]);
-        command
-    })
-    .ok()
-    .prints(&["byte for byte equal to a single process", "nothing is left behind"]);
+    run(demo(&lab)).ok().prints(&["byte for byte equal to a single process", "nothing is left behind"]);
     assert_eq!(Traces::of(lab.state.path(), &[]), before);
 }
 
-/// From the interrupt until the command and every process that it started have ended.
-fn interrupted_demo(lab: &Lab, moment: Moment) -> Duration {
+fn demo(lab: &Lab) -> Command {
     let mut command = lab.command();
     command.args(["demo", "--input", INPUT]);
+    command
+}
+
+/// From the interrupt until the command and every process that it started have ended.
+fn interrupted_demo(lab: &Lab, stop: Stop, moment: Moment) -> Duration {
     let begun = Instant::now();
-    let mut child = start(&mut command);
-    // Kept open to the end, so that the command has somewhere to write to.
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut terminal = Terminal::run(demo(lab));
     match moment {
         After(millis) => {
-            wait_until(&mut child, "the moment", || begun.elapsed() >= Duration::from_millis(millis))
+            while begun.elapsed() < Duration::from_millis(millis) {
+                assert!(terminal.ended().is_none(), "{moment:?}: it ended before");
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
-        Line(prefix) => {
-            let found = lines.by_ref().any(|line| line.unwrap().starts_with(prefix));
-            assert!(found, "no line {prefix}");
-        }
+        Line(text) => terminal.await_line(text),
     }
-    interrupt(&child);
     let interrupted = Instant::now();
-    let output = child.wait_with_output().unwrap();
-    let ran = Ran::new(&command, output);
-    // Before there is anything to take down the signal itself ends the process, which a shell calls 130 as well.
-    assert!(ran.was_interrupted(), "{moment:?}: {ran}");
+    let status = terminal.stop(stop);
+    assert!(was_interrupted(status), "{stop:?} {moment:?}: {status}");
     while !processes_with(lab.state.path()).is_empty() && interrupted.elapsed() < GONE_WITHIN {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -12,7 +12,7 @@ mod interrupt;
 #[path = "../lab/mod.rs"]
 mod lab;
 mod privilege;
-#[path = "../ran/mod.rs"]
-mod ran;
 mod start;
 mod usage;
+
+use lab::ran;

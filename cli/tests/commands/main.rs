@@ -13,8 +13,6 @@ mod jobs;
 mod kv;
 #[path = "../lab/mod.rs"]
 mod lab;
-#[path = "../ran/mod.rs"]
-mod ran;
 mod shape;
 mod shapes;
 mod tasks;
@@ -22,8 +20,8 @@ mod terminal;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use lab::Sim;
-use ran::{Ran, run};
+use lab::ran::{Ran, run};
+use lab::{Sim, ran};
 
 /// What a part shows, and the part.
 type Part = (&'static str, fn(&Sim));

@@ -86,17 +86,19 @@ pub(crate) fn kill_all_with(state: &Path) {
     }
 }
 
-/// Lets SIGINT end a command, as at a terminal. A runner that was itself started in the background of a shell has it
-/// ignored, and its children would inherit that.
+/// Lets SIGINT and SIGHUP end a command, as at a terminal. A runner that was itself started in the background of a
+/// shell, or by nohup, has them ignored, and its children would inherit that.
 pub(crate) fn interruptible(command: &mut std::process::Command) {
     use nix::sys::signal::{SigHandler, Signal, signal};
     use std::os::unix::process::CommandExt as _;
     let reset = || {
-        // SAFETY: the default disposition runs no code of this process.
-        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }?;
+        for kind in [Signal::SIGINT, Signal::SIGHUP] {
+            // SAFETY: the default disposition runs no code of this process.
+            unsafe { signal(kind, SigHandler::SigDfl) }?;
+        }
         Ok(())
     };
-    // SAFETY: the closure makes one system call.
+    // SAFETY: the closure makes two system calls.
     unsafe { command.pre_exec(reset) };
 }
 

@@ -15,6 +15,8 @@
 mod cluster;
 mod http;
 pub(crate) mod machine;
+pub(crate) mod ran;
+pub(crate) mod terminal;
 mod terms;
 mod wait;
 pub(crate) mod writes;

@@ -1,11 +1,11 @@
 //! SIM-3: a simulation that ended, however it ended, leaves nothing behind but its data folder.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::lab::machine::{self, Traces, interruptible, signal};
+use crate::lab::machine::{self, Traces, signal};
+use crate::lab::terminal::{Stop, Terminal, was_interrupted};
 use crate::lab::{Lab, Sim};
 
 /// Looks until nothing of a simulation is left, or the limit is reached; gives the last look.
@@ -74,28 +74,35 @@ fn a_killed_supervisor_takes_everything_with_it() {
     assert_eq!(Traces::of(lab.state.path(), &ports), before);
 }
 
+/// What stops a start, and as soon as how many processes of it run: the earliest moments and later ones.
+const STOPS: &[(Stop, usize)] = &[
+    (Stop::CtrlC, 1),
+    (Stop::HangUp, 1),
+    (Stop::CtrlC, 2),
+    (Stop::HangUp, 2),
+    (Stop::CtrlC, 4),
+    (Stop::HangUp, 6),
+    (Stop::Kill, 6),
+    (Stop::CtrlC, 8),
+];
+
 #[test]
 fn an_interrupted_start_takes_everything_down() {
     let Some(lab) = Lab::enter() else { return };
     let before = Traces::of(lab.state.path(), &[]);
-    // The earliest moments and later ones: as soon as so many processes of it run.
-    for processes in [1, 2, 4, 8] {
+    for (stop, processes) in STOPS {
         let name = lab.name();
         let mut up = lab.command();
-        up.args(["sim", "--name", &name, "up"]).stdout(Stdio::null()).stderr(Stdio::null());
-        interruptible(&mut up);
-        let mut up = up.spawn().unwrap();
-        let started = |traces: &Traces| traces.processes.len() >= processes;
+        up.args(["sim", "--name", &name, "up"]);
+        let up = Terminal::run(up);
+        let started = |traces: &Traces| traces.processes.len() >= *processes;
         assert!(started(&settled(&lab, &[], started)), "{processes} processes of the simulation");
-        signal(i32::try_from(up.id()).unwrap(), Signal::SIGINT);
-        let status = up.wait().unwrap();
-        // Before it listens for signals, the signal itself ends it.
-        use std::os::unix::process::ExitStatusExt as _;
-        let interrupted = status.code() == Some(130) || status.signal() == Some(2);
-        assert!(interrupted, "at {processes} processes: {status}");
+        let status = up.stop(*stop);
+        assert!(was_interrupted(status), "{stop:?} at {processes} processes: {status}");
         let alive = |traces: &Traces| traces.processes.is_empty();
         let after = settled(&lab, &[], alive);
-        assert!(after.processes.is_empty() && after.namespaces.is_empty(), "at {processes}: {after:?}");
+        let gone = after.processes.is_empty() && after.namespaces.is_empty();
+        assert!(gone, "{stop:?} at {processes}: {after:?}");
         assert_eq!(after.interfaces, before.interfaces);
         let mut down = lab.command();
         assert!(down.args(["sim", "--name", &name, "down", "--purge"]).status().unwrap().success());

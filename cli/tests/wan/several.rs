@@ -1,11 +1,13 @@
-//! Simulations beside each other, and one that outlives the session that started it.
+//! Simulations beside each other, and one that outlives the terminal that started it.
 
-use std::os::unix::process::CommandExt as _;
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
 
+use nix::libc;
 use nix::sys::signal::Signal;
 
-use crate::lab::{Lab, text};
+use crate::lab::terminal::{Stop, Terminal};
+use crate::lab::{BINARY, Lab, text};
 
 #[test]
 fn two_simulations_run_side_by_side() {
@@ -31,24 +33,21 @@ fn two_simulations_run_side_by_side() {
 }
 
 #[test]
-fn it_outlives_the_session_that_started_it() {
+fn it_outlives_the_terminal_that_it_was_started_from() {
     let Some(lab) = Lab::enter() else { return };
     let name = lab.name();
-    // A session leader that starts the simulation and waits: the whole group is killed, as by a closed terminal.
-    let mut shell = std::process::Command::new("sh");
-    let script = format!("{} sim --name {name} up --no-cluster && echo up && sleep 60", crate::lab::BINARY);
+    // A shell that starts the simulation and waits, as at a prompt.
+    let mut shell = Command::new("sh");
+    let script =
+        format!("{BINARY} sim --name {name} up --no-cluster && echo at the prompt && exec sleep 600");
     shell.args(["-c", &script]).env("FARQUORUM_STATE_DIR", lab.state.path()).current_dir(lab.state.path());
-    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // SAFETY: setsid is async-signal-safe.
-    unsafe { shell.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?)) };
-    let mut shell = shell.spawn().unwrap();
-    let lines = std::io::BufRead::lines(std::io::BufReader::new(shell.stdout.take().unwrap()));
-    assert!(lines.map_while(Result::ok).any(|line| line == "up"));
+    let mut terminal = Terminal::run(shell);
+    terminal.await_line("at the prompt");
     let sim = lab.adopt(&name);
-    let group = nix::unistd::Pid::from_raw(i32::try_from(shell.id()).unwrap());
-    for signal in [Signal::SIGHUP, Signal::SIGKILL] {
-        let _gone = nix::sys::signal::killpg(group, signal);
-    }
-    shell.wait().unwrap();
+    let group = nix::unistd::Pid::from_raw(terminal.id());
+    let status = terminal.stop(Stop::HangUp);
+    assert_eq!(status.signal(), Some(libc::SIGHUP), "the shell outlived its terminal: {status}");
+    let rest = nix::sys::signal::killpg(group, Signal::SIGKILL);
+    assert_eq!(rest, Err(nix::errno::Errno::ESRCH), "something stayed in the terminal's group");
     assert_eq!(text(&sim.run(&["sim", "exec", "operator", "--", "echo", "alive"]).stdout), "alive\n");
 }

@@ -1,10 +1,7 @@
 //! One run of the binary, and what a person or a script sees of it. Every run is looked at for escape codes: standard
 //! streams of a test are no terminal.
 
-#![allow(dead_code, reason = "every test binary uses its part")]
-
 use std::io::Write as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -15,8 +12,6 @@ pub(crate) struct Ran {
     what: String,
     /// Exit code; none after a signal.
     code: Option<i32>,
-    /// The signal that ended it.
-    signal: Option<i32>,
     /// Standard output.
     pub(crate) out: Vec<u8>,
     /// Standard error.
@@ -45,13 +40,7 @@ impl Ran {
         let mut what = format!("farquorum {}", args.join(" "));
         what.truncate(what.floor_char_boundary(300));
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
-        let ran = Self {
-            what,
-            code: output.status.code(),
-            signal: output.status.signal(),
-            out: output.stdout,
-            err,
-        };
+        let ran = Self { what, code: output.status.code(), out: output.stdout, err };
         assert!(!ran.text().contains('\x1b') && !ran.err.contains('\x1b'), "escape codes: {ran}");
         assert!(!ran.err.contains("panicked at"), "{ran}");
         ran
@@ -77,11 +66,6 @@ impl Ran {
     pub(crate) fn code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self}");
         self
-    }
-
-    /// It ended as an interrupted program does: exit code 130, or by the signal itself, which shells call 130 too.
-    pub(crate) fn was_interrupted(&self) -> bool {
-        self.code == Some(130) || self.signal == Some(nix::libc::SIGINT)
     }
 
     /// It ended well and had nothing to complain of.
