@@ -1,7 +1,7 @@
 //! Where things are on this machine: one state folder per user, one folder per simulation below it. Under sudo the
 //! folder is that of the user who called, and what is made there belongs to them.
 
-use std::os::unix::fs::chown;
+use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -28,18 +28,18 @@ fn set(name: &str) -> Option<PathBuf> {
 
 /// The user who called sudo.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+struct Caller {
     /// User id.
-    pub(crate) uid: u32,
+    uid: u32,
     /// Group id.
-    pub(crate) gid: u32,
+    gid: u32,
     /// Home folder.
-    pub(crate) home: PathBuf,
+    home: PathBuf,
 }
 
 impl Caller {
     /// Who called, when this process is root by sudo.
-    pub(crate) fn from_sudo() -> Option<Self> {
+    fn from_sudo() -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
             return None;
         }
@@ -48,17 +48,38 @@ impl Caller {
         (uid != 0).then(|| Self { uid, gid: user.gid.as_raw(), home: user.dir })
     }
 
-    /// Hands a folder and everything in it to the caller.
-    pub(crate) fn own(&self, path: &Path) -> std::io::Result<()> {
-        chown(path, Some(self.uid), Some(self.gid))?;
-        if path.is_dir() && !path.is_symlink() {
-            for entry in std::fs::read_dir(path)? {
-                let entry = entry?.path();
-                if !entry.is_symlink() {
-                    self.own(&entry)?;
+    /// Hands a file, or a folder and everything in it, to the caller. What is gone meanwhile needs no owner.
+    fn own(&self, path: &Path) -> std::io::Result<()> {
+        let own = || {
+            // Never through a link: this is root at work in a folder of somebody else.
+            lchown(path, Some(self.uid), Some(self.gid))?;
+            if std::fs::symlink_metadata(path)?.is_dir() {
+                for entry in std::fs::read_dir(path)? {
+                    self.own(&entry?.path())?;
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        own().or_else(
+            |error: std::io::Error| {
+                if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+            },
+        )
     }
+}
+
+/// Under sudo, hands a file, or a folder and everything in it, to the user who called.
+pub(crate) fn give_to_caller(path: &Path) -> Result<(), Failure> {
+    let Some(caller) = Caller::from_sudo() else { return Ok(()) };
+    let failed =
+        |error| Failure::failed(format!("cannot hand {} to user {}: {error}", path.display(), caller.uid));
+    caller.own(path).map_err(failed)
+}
+
+/// Makes a folder and what is missing above it; under sudo all that is made belongs to the user who called.
+pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
+    let made = path.ancestors().take_while(|folder| !folder.exists()).last();
+    std::fs::create_dir_all(path)
+        .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))?;
+    made.map_or(Ok(()), give_to_caller)
 }

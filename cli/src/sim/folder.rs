@@ -65,7 +65,7 @@ impl Folder {
         self.root.join("logs").join(format!("{host}.log"))
     }
 
-    /// The S3 credentials, written by the object store on its first start.
+    /// The S3 credentials.
     pub(crate) fn credentials(&self) -> PathBuf {
         self.data("object-store").join("credentials.toml")
     }
@@ -73,8 +73,7 @@ impl Folder {
     /// Makes the folders.
     pub(crate) fn create(&self) -> Result<(), Failure> {
         for folder in [self.root.clone(), self.certs(), self.root.join("data"), self.root.join("logs")] {
-            std::fs::create_dir_all(&folder)
-                .map_err(|error| Failure::failed(format!("cannot make {}: {error}", folder.display())))?;
+            paths::make_folder(&folder)?;
         }
         restrict(&self.root)
     }

@@ -8,7 +8,7 @@ use super::report::HostPlan;
 use super::up::UpArgs;
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
-use crate::paths::Caller;
+use crate::{output, paths};
 
 /// Loads and checks the configuration; warnings go to standard error.
 pub(crate) fn configuration(global: &Global, args: &UpArgs) -> Result<Loaded, Failure> {
@@ -17,12 +17,13 @@ pub(crate) fn configuration(global: &Global, args: &UpArgs) -> Result<Loaded, Fa
     sources.preset.clone_from(&args.preset);
     let loaded = farquorum_config::load(&sources).map_err(Failure::usage)?;
     for warning in &loaded.warnings {
-        eprintln!("warning: {warning}");
+        output::say_aside(&format!("warning: {warning}"));
     }
     Ok(loaded)
 }
 
-/// Makes everything that is not there yet.
+/// Makes everything that is not there yet. Under sudo it is the caller's, so that commands without sudo reach the
+/// cluster; the control socket is not, since who talks to the supervisor of root runs programs as root.
 pub(crate) fn folder(
     folder: &Folder,
     loaded: &Loaded,
@@ -37,10 +38,15 @@ pub(crate) fn folder(
     same_members(folder, loaded)?;
     crate::commands::certs::ensure_all(&folder.certs(), config)?;
     super::context::write(folder, config, name, hosts)?;
-    if let Some(caller) = Caller::from_sudo() {
-        caller.own(&folder.root)?;
-    }
-    Ok(())
+    paths::give_to_caller(&folder.root)
+}
+
+/// Makes the object store's credentials. A worker that starts before the store has begun must find them.
+pub(crate) fn credentials(folder: &Folder) -> Result<(), Failure> {
+    let file = folder.credentials();
+    file.parent().map_or(Ok(()), paths::make_folder)?;
+    farquorum_storage::Credentials::load_or_create(&file).map_err(Failure::failed)?;
+    paths::give_to_caller(&file)
 }
 
 /// Data of other members cannot be continued: a node's id and its store belong together.

@@ -101,8 +101,11 @@ impl Line {
 /// Connects to the supervisor of a simulation.
 pub(crate) fn connect(socket: &Path) -> Result<Line, Failure> {
     UnixStream::connect(socket).map(Line::new).map_err(|error| {
-        Failure::new(Kind::NotAvailable, format!("no simulation answers at {}: {error}", socket.display()))
-            .hint("make sim-up")
+        let what = format!("no simulation answers at {}: {error}", socket.display());
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return Failure::new(Kind::Refused, what).hint("the same with sudo, as it was started");
+        }
+        Failure::new(Kind::NotAvailable, what).hint("make sim-up")
     })
 }
 

@@ -73,7 +73,12 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
     let spec = LabSpec::from_config(config).map_err(Failure::usage)?;
     let (hosts, forwards) = plan::hosts(config, &spec)?;
     prepare::folder(&folder, &loaded, name, &hosts)?;
-    let programs = if args.no_cluster { Vec::new() } else { plan::programs(config, &folder) };
+    let programs = if args.no_cluster {
+        Vec::new()
+    } else {
+        prepare::credentials(&folder)?;
+        plan::programs(config, &folder)
+    };
     let events = launch::launch(Launch {
         plan: Plan { name: name.to_owned(), programs, hosts: hosts.clone() },
         spec,

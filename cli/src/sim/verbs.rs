@@ -121,8 +121,10 @@ pub(crate) fn down(folder: &Folder, args: &DownArgs) -> Result<ExitCode, Failure
 /// Stops the simulation and waits until its supervisor is gone. One that does not run is no failure.
 pub(crate) fn take_down(folder: &Folder, purge: bool) -> Result<(), Failure> {
     let socket = folder.socket()?;
-    if let Ok(mut line) = socket::connect(&socket) {
-        socket::stop(&mut line)?;
+    match socket::connect(&socket) {
+        Ok(mut line) => socket::stop(&mut line)?,
+        Err(failure) if failure.kind() == Kind::Refused => return Err(failure),
+        Err(_) => {}
     }
     for leftover in [socket, folder.context()] {
         match std::fs::remove_file(&leftover) {
@@ -132,7 +134,8 @@ pub(crate) fn take_down(folder: &Folder, purge: bool) -> Result<(), Failure> {
             _ => {}
         }
     }
-    if purge { folder.delete() } else { Ok(()) }
+    // What root's processes wrote: without this the next start would need sudo too.
+    if purge { folder.delete() } else { paths::give_to_caller(&folder.root) }
 }
 
 /// Prints what the supervisor knows.
@@ -257,10 +260,14 @@ pub(crate) fn list(global: &Global) -> Result<ExitCode, Failure> {
 
 /// Fails when the simulation already runs.
 pub(crate) fn must_not_run(global: &Global, name: &str, folder: &Folder) -> Result<(), Failure> {
-    if let Ok(Response::Status(status)) = folder.socket().and_then(|socket| ask(&socket, &Request::Status)) {
-        output::print(global.output, &*status)?;
-        return Err(Failure::new(Kind::Refused, format!("a simulation named {name:?} already runs (above)"))
-            .hint("farquorum sim down, or another --name to run one beside it"));
+    match ask(&folder.socket()?, &Request::Status) {
+        Ok(Response::Status(status)) => {
+            output::print(global.output, &*status)?;
+            Err(Failure::new(Kind::Refused, format!("a simulation named {name:?} already runs (above)"))
+                .hint("farquorum sim down, or another --name to run one beside it"))
+        }
+        // It runs, and belongs to somebody else.
+        Err(failure) if failure.kind() == Kind::Refused => Err(failure),
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -13,3 +13,4 @@ mod leftovers;
 mod links;
 mod rootless;
 mod several;
+mod sudo;
