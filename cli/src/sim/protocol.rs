@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Longest line, in bytes: an environment of ordinary size fits many times.
 pub(crate) const LINE_MAX: usize = 1 << 20;
 
+/// State of a host on which nothing was started: the operator's, and every one of a bare network.
+pub(crate) const NOTHING_RUNS: &str = "-";
+
 /// What is asked of the supervisor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

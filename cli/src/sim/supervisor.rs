@@ -10,7 +10,7 @@ use farquorum_netem::lab::Lab;
 use farquorum_netem::wan::{WanControl, WanError};
 
 use super::process::{Process, Program};
-use super::protocol::{Request, Response, SimStatus};
+use super::protocol::{NOTHING_RUNS, Request, Response, SimStatus};
 use super::reaper::Reaper;
 use super::{report, server};
 
@@ -94,8 +94,10 @@ impl Supervisor {
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let hosts = self.plan.hosts.iter().map(|host| {
             let process = processes.iter_mut().find(|process| process.program.host == host.name);
-            let (state, starts) = process
-                .map_or_else(|| ("-".to_owned(), 0), |process| (process.state(&self.reaper), process.starts));
+            let (state, starts) = process.map_or_else(
+                || (NOTHING_RUNS.to_owned(), 0),
+                |process| (process.state(&self.reaper), process.starts),
+            );
             host.status(state, starts)
         });
         let hosts = hosts.collect();

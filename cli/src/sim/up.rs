@@ -53,7 +53,7 @@ pub(crate) fn run(global: &Global, name: &str, args: &UpArgs) -> Result<ExitCode
         output::print(global.output, &*status)?;
     }
     if global.output == output::Format::Table {
-        output::write_line(&next_commands(name, args))?;
+        output::write_line(&next_commands(name, args.no_cluster))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -165,18 +165,28 @@ fn failed(event: Option<Event>, folder: &Folder, table: &str) -> Failure {
     }
 }
 
-fn next_commands(name: &str, args: &UpArgs) -> String {
-    let suffix = if name == "default" { String::new() } else { format!(" --name {name}") };
-    let more = if args.no_cluster {
-        ""
+/// What to type next, for the table that people read.
+fn next_commands(name: &str, no_cluster: bool) -> String {
+    let which = if name == "default" { String::new() } else { format!(" --name {name}") };
+    let verb = |verb: &str, meaning: &str| (format!("farquorum sim{which} {verb}"), meaning.to_owned());
+    let command = |command: &str, meaning: &str| (command.to_owned(), meaning.to_owned());
+    let mut rows = if no_cluster {
+        vec![
+            verb("check", "every directed pair against its configuration"),
+            verb("link aws gcp --delay-ms 60", "change a link while it runs"),
+        ]
     } else {
-        "\n  farquorum status                          who leads, round trips, indexes\
-         \n  farquorum kv set greeting hello           a linearizable write\
-         \n  farquorum job run wordcount --input /usr/share/common-licenses --output s3://pipeline-data/wc --reducers 3"
+        vec![
+            command("farquorum status", "who leads, round trips, indexes"),
+            command("farquorum kv set greeting hello", "a linearizable write"),
+            command("farquorum job run wordcount --input /usr/share/common-licenses", "a job over real text"),
+            verb("kill leader", "and watch the others take over"),
+        ]
     };
-    format!(
-        "\nnext:{more}\n  farquorum sim kill{suffix} leader                 and watch the others take over\
-         \n  farquorum sim exec{suffix} operator -- PROGRAM    run anything inside the emulated WAN\
-         \n  farquorum sim down{suffix}"
-    )
+    rows.push(verb("exec operator -- PROGRAM", "run anything inside the emulated WAN"));
+    rows.push(verb("down", "stop it"));
+    let width = rows.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    let lines: Vec<String> =
+        rows.iter().map(|(command, meaning)| format!("  {command:width$}  {meaning}")).collect();
+    format!("\nnext:\n{}", lines.join("\n"))
 }

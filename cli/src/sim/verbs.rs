@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::folder::Folder;
-use super::protocol::{Exec, LinkChange, Request, Response};
+use super::protocol::{Exec, LinkChange, NOTHING_RUNS, Request, Response};
 use super::ready;
 use super::socket::{self, answer, ask};
 use crate::args::Global;
@@ -105,11 +105,23 @@ pub(crate) fn process(
     host: &str,
     request: impl FnOnce(String) -> Request,
 ) -> Result<ExitCode, Failure> {
+    something_runs(folder)?;
     let host = if host == "leader" { ready::leader(folder)? } else { host.to_owned() };
     let request = request(host.clone());
     ask(&folder.socket()?, &request)?;
     output::write_line(&host)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses when the simulation is only a network: then no host has a process, and nobody leads.
+fn something_runs(folder: &Folder) -> Result<(), Failure> {
+    match ask(&folder.socket()?, &Request::Status)? {
+        Response::Status(status) if status.hosts.iter().all(|host| host.state == NOTHING_RUNS) => {
+            let why = "this simulation is only the network (sim up --no-cluster): no host has a process, none leads";
+            Err(Failure::new(Kind::Refused, why).hint("farquorum sim exec HOST -- PROGRAM runs one"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Stops the simulation.

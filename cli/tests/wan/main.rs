@@ -14,3 +14,4 @@ mod links;
 mod rootless;
 mod several;
 mod sudo;
+mod topologies;
