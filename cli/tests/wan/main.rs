@@ -11,6 +11,7 @@
 mod lab;
 mod leftovers;
 mod links;
+mod logs;
 mod rootless;
 mod several;
 mod sudo;
