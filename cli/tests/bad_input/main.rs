@@ -11,6 +11,7 @@
 mod interrupt;
 #[path = "../lab/mod.rs"]
 mod lab;
+mod offline;
 mod privilege;
 mod start;
 mod usage;
