@@ -56,11 +56,16 @@ pub(crate) fn refused(sim: &Sim) {
     };
     let before = sim.json(&["status"])["leader"].clone();
 
-    for args in [&["transfer"][..], &["kv", "set", "from-a-worker", "x"]] {
+    let methods: [(&[&str], &str, &str); 2] = [
+        (&["transfer"], "ClusterService/TransferLeader", "allowed: admin"),
+        (&["kv", "set", "from-a-worker", "x"], "KvService/Set", "allowed: client, admin"),
+    ];
+    for (args, method, allowed) in methods {
         client(&own, &own, "worker-aws-1", args).code(4).says(&[
             "PERMISSION",
-            "spiffe://farquorum/worker/worker-aws-1 may not call",
-            "the role worker",
+            &format!("spiffe://farquorum/worker/worker-aws-1 may not call /farquorum.v1.{method}"),
+            "the role worker is not allowed to",
+            allowed,
         ]);
     }
     for args in [&["transfer"][..], &["kv", "get", "two"], &["kv", "set", "from-outside", "x"]] {

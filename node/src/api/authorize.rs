@@ -53,7 +53,12 @@ pub(crate) fn row(path: &str) -> Option<(&'static str, &'static [Role])> {
 
 /// Whether somebody of this role may call the method.
 pub(crate) fn allowed(role: Role, path: &str) -> bool {
-    row(path).is_some_and(|(_, roles)| roles.contains(&role))
+    roles(path).contains(&role)
+}
+
+/// Who may call the method: nobody when it is not in the table.
+pub(crate) fn roles(path: &str) -> &'static [Role] {
+    row(path).map_or(&[], |(_, roles)| roles)
 }
 
 #[cfg(test)]
@@ -99,6 +104,19 @@ mod tests {
     fn what_is_not_in_the_table_is_refused_to_all() {
         for path in ["/farquorum.v1.KvService/Drop", "/farquorum.v1.KvService/set", "", "/"] {
             assert!(Role::ALL.into_iter().all(|role| !allowed(role, path)), "{path}");
+        }
+    }
+
+    /// Whoever has a certificate of the cluster may ask whether a node serves, and what it serves.
+    #[test]
+    fn health_and_reflection_are_for_every_role() {
+        let standard = ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/"];
+        let is_standard = |path: &&&str| standard.iter().any(|service| path.starts_with(service));
+        let methods: Vec<&str> =
+            TABLE.iter().map(|(method, _)| method).filter(is_standard).copied().collect();
+        assert_eq!(methods.len(), 3, "{methods:?}");
+        for method in methods {
+            assert_eq!(roles(method), Role::ALL, "{method}");
         }
     }
 

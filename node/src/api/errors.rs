@@ -8,6 +8,7 @@ use farquorum_core::{Outcome, Rejection};
 use farquorum_tls::Identity;
 use tonic::Status;
 
+use super::authorize::roles;
 use crate::raft::{Leader, RaftError};
 
 /// A request that cannot be served as it is.
@@ -22,7 +23,12 @@ pub(crate) fn not_found(message: impl Into<String>) -> Status {
 
 /// The caller's role is not in the method's row.
 pub(crate) fn role_not_allowed(identity: &Identity, path: &str) -> Status {
-    let message = format!("{identity} may not call {path}: the role {} is not allowed to", identity.role);
+    let allowed: Vec<&str> = roles(path).iter().map(|role| role.as_str()).collect();
+    let allowed = if allowed.is_empty() { "nobody".to_owned() } else { allowed.join(", ") };
+    let message = format!(
+        "{identity} may not call {path}: the role {} is not allowed to; allowed: {allowed}",
+        identity.role
+    );
     wire::status(Reason::Permission, message)
 }
 
