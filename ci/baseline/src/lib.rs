@@ -1,8 +1,10 @@
-//! Measurements: series of samples, quantiles, dimensions, records on disk.
+//! Measurements: records on disk, comparing two of them, fitting a simulation's links to one.
 //!
 //! Samples are kept as they were measured; quantiles are computed from them, never stored instead of them. What a
-//! figure was measured under (its dimensions) travels with it.
+//! figure was measured under (its dimensions) travels with it. Everything but reading and writing is pure.
 
+pub mod compare;
+mod number;
 mod quantiles;
 mod record;
 
