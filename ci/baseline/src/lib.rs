@@ -4,6 +4,7 @@
 //! figure was measured under (its dimensions) travels with it. Everything but reading and writing is pure.
 
 pub mod compare;
+pub mod fit;
 mod number;
 mod quantiles;
 mod record;

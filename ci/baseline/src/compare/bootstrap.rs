@@ -80,7 +80,8 @@ pub(super) fn interval(mut statistic: Vec<f64>, outside: f64) -> (f64, f64) {
     (low, high)
 }
 
-pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
+/// The same values, ascending.
+pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted
@@ -182,14 +183,14 @@ mod tests {
     fn intervals_hold_the_truth() {
         for memory in [0.0, 0.8] {
             let holds = |seed: u64| {
-                let replicates = replicates(&series(1000, memory, seed), seed);
+                let replicates = replicates(&series(400, memory, seed), seed);
                 let medians = replicates.quantiles.iter().map(|quantiles| quantiles[0]).collect();
                 let (low, high) = interval(medians, 0.05);
                 low <= 100.0 && 100.0 <= high
             };
-            let held = (0..200).filter(|seed| holds(*seed)).count();
-            // 95 % of 200 is 190, give or take 3 standard deviations of 3.1; blocks cost a little.
-            assert!((176..=199).contains(&held), "memory {memory}: {held} of 200");
+            let held = (0..100).filter(|seed| holds(*seed)).count();
+            // 95 % of 100, give or take 3 standard deviations of 2.2; short series with blocks hold a little less.
+            assert!((86..=99).contains(&held), "memory {memory}: {held} of 100");
         }
     }
 

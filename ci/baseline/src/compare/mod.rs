@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use thiserror::Error;
 
+pub(crate) use bootstrap::sorted;
 pub use judge::{Judged, Verdict};
 pub use tolerance::{Percentile, Tolerance, ToleranceError, Tolerances};
 
