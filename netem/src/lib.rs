@@ -3,6 +3,8 @@
 //! The way of a packet: a host's device ([`lab`]) -> the WAN's thread ([`wan`]) -> the link model ([`model`]) ->
 //! the WAN's thread when it is due -> the destination's device.
 
+#[cfg(test)]
+mod allocations;
 pub mod bench;
 pub mod clock;
 mod error;

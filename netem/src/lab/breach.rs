@@ -1,10 +1,11 @@
 //! Damage for tests: a cable between two hosts that bypasses the WAN, so that a test can see the self-test notice it,
 //! and a host that pulls its own cable.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::netlink::{self, Veth};
-use super::{INTERFACE, Lab, in_netns};
+use super::netlink::{self, Target, Veth};
+use super::{HostSpec, INTERFACE, Lab, in_netns};
 use crate::error::{Doing, LabError};
 
 const MTU: u16 = 1500;
@@ -17,11 +18,26 @@ impl Lab {
         inside(self.netns_of(host)?, || netlink::delete(INTERFACE))
     }
 
-    /// Joins two hosts past the WAN, with routes both ways. For tests of the self-test only.
+    /// Joins two hosts past the WAN, with IPv4 routes both ways. For tests of the self-test only.
     #[doc(hidden)]
     pub fn breach(&self, host: &str, other: &str) -> Result<(), LabError> {
-        let address =
-            |name: &str| self.spec().hosts.iter().find(|host| host.name == name).map(|host| host.address);
+        self.join(host, other, |host| host.address.into())
+    }
+
+    /// [`Lab::breach`] with IPv6 routes.
+    #[doc(hidden)]
+    pub fn breach_ipv6(&self, host: &str, other: &str) -> Result<(), LabError> {
+        self.join(host, other, |host| host.ipv6().into())
+    }
+
+    /// Gives a host's device another MTU, as root inside the host could. For tests only.
+    #[doc(hidden)]
+    pub fn resize(&self, host: &str, mtu: u16) -> Result<(), LabError> {
+        inside(self.netns_of(host)?, move || netlink::take_up(INTERFACE, mtu, QUEUE_PACKETS, false))
+    }
+
+    fn join(&self, host: &str, other: &str, address: fn(&HostSpec) -> IpAddr) -> Result<(), LabError> {
+        let address = |name: &str| self.spec().hosts.iter().find(|host| host.name == name).map(address);
         let (Some(here), Some(there)) = (address(host), address(other)) else {
             return Err(LabError::UnknownHost { name: format!("{host} or {other}"), known: String::new() });
         };
@@ -39,9 +55,9 @@ impl Lab {
         })?;
         inside(to, move || {
             netlink::take_up("breach1", MTU, QUEUE_PACKETS, true)?;
-            netlink::add_route("breach1", there, here, 32)
+            netlink::add_route("breach1", there, Target::Host(here))
         })?;
-        inside(from, move || netlink::add_route("breach0", here, there, 32))
+        inside(from, move || netlink::add_route("breach0", here, Target::Host(there)))
     }
 }
 

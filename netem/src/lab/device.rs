@@ -3,21 +3,23 @@
 //!
 //! A TUN is the plain way. Where /dev/net/tun may not be opened (mode 0600 on some machines), a veth pair does the
 //! same: the far end lies in a hub namespace, and a packet socket bound to it stands in for the TUN. The hub routes
-//! nothing; hosts see each other through the WAN alone. Both carry bare IP packets, one per read and write, with
+//! nothing; hosts see each other through the WAN alone. Neighbours are not looked up (no ARP, no neighbour
+//! discovery): there is one at the other end of a cable, whatever address a packet has. Both carry bare IP packets, one per read and write, with
 //! checksums complete and no segmentation offload (a lost super-packet would be many lost packets).
 
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::{io, iter};
 
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, sendto, setsockopt,
     socket, sockopt,
 };
 
-use super::netlink::{self, Veth};
+use super::address::ipv6_of;
+use super::netlink::{self, Target, Veth};
 use super::offload;
 
 /// Name of the interface in every host.
@@ -51,7 +53,25 @@ impl DeviceKind {
 #[derive(Debug)]
 pub(crate) enum Port {
     Tun(File),
-    Packet { socket: OwnedFd, host: LinkAddr },
+    Packet { socket: OwnedFd, host: Neighbour },
+}
+
+/// The host at the other end of a veth pair, as a packet socket names it: once for each protocol.
+#[derive(Debug)]
+pub(crate) struct Neighbour {
+    ipv4: LinkAddr,
+    ipv6: LinkAddr,
+}
+
+impl Neighbour {
+    fn new(index: u32, address: [u8; 6]) -> io::Result<Neighbour> {
+        let of = |protocol| link_address(index, protocol, address);
+        Ok(Neighbour { ipv4: of(libc::ETH_P_IP)?, ipv6: of(libc::ETH_P_IPV6)? })
+    }
+
+    fn of(&self, packet: &[u8]) -> &LinkAddr {
+        if packet.first().is_some_and(|byte| byte >> 4 == 6) { &self.ipv6 } else { &self.ipv4 }
+    }
 }
 
 impl Port {
@@ -63,8 +83,11 @@ impl Port {
             DeviceKind::Packet => make_packet(spec)?,
         };
         netlink::take_up(INTERFACE, spec.mtu, QUEUE_PACKETS, kind == DeviceKind::Tun)?;
-        netlink::add_address(INTERFACE, spec.address)?;
-        netlink::add_route(INTERFACE, spec.address, Ipv4Addr::UNSPECIFIED, 0)?;
+        let ipv6 = spec.ipv6.then(|| ipv6_of(spec.address).into());
+        for address in iter::once(spec.address.into()).chain(ipv6) {
+            netlink::add_address(INTERFACE, address)?;
+            netlink::add_route(INTERFACE, address, Target::Default)?;
+        }
         Ok(port)
     }
 
@@ -80,7 +103,9 @@ impl Port {
     pub(crate) fn write(&self, packet: &[u8]) -> nix::Result<()> {
         match self {
             Port::Tun(file) => nix::unistd::write(file, packet)?,
-            Port::Packet { socket, host } => sendto(socket.as_raw_fd(), packet, host, MsgFlags::empty())?,
+            Port::Packet { socket, host } => {
+                sendto(socket.as_raw_fd(), packet, host.of(packet), MsgFlags::empty())?
+            }
         };
         Ok(())
     }
@@ -100,6 +125,7 @@ pub(super) struct PortSpec<'a> {
     pub(super) number: usize,
     pub(super) address: Ipv4Addr,
     pub(super) mtu: u16,
+    pub(super) ipv6: bool,
     pub(super) host: BorrowedFd<'a>,
     pub(super) hub: BorrowedFd<'a>,
 }
@@ -131,7 +157,7 @@ fn make_packet(spec: &PortSpec<'_>) -> io::Result<Port> {
         let index = netlink::index(&peer)?;
         Ok((packet_socket(index)?, index))
     })?;
-    Ok(Port::Packet { socket, host: link_address(index, address)? })
+    Ok(Port::Packet { socket, host: Neighbour::new(index, address)? })
 }
 
 /// A socket that sees the IP packets that arrive at one interface, without their Ethernet header.
@@ -146,11 +172,11 @@ fn packet_socket(index: u32) -> io::Result<OwnedFd> {
     if setsockopt(&fd, sockopt::RcvBufForce, &SOCKET_BUFFER_BYTES).is_err() {
         setsockopt(&fd, sockopt::RcvBuf, &SOCKET_BUFFER_BYTES)?;
     }
-    bind(fd.as_raw_fd(), &link_address(index, [0; 6])?)?;
+    bind(fd.as_raw_fd(), &link_address(index, libc::ETH_P_ALL, [0; 6])?)?;
     Ok(fd)
 }
 
-fn link_address(index: u32, address: [u8; 6]) -> io::Result<LinkAddr> {
-    offload::link_address(index, address)
+fn link_address(index: u32, protocol: libc::c_int, address: [u8; 6]) -> io::Result<LinkAddr> {
+    offload::link_address(index, protocol, address)
         .ok_or_else(|| io::Error::other(format!("interface {index} has no packet address")))
 }

@@ -143,7 +143,7 @@ fn settle() -> Result<(), LabError> {
         none,
     )
     .doing(|| "mount /proc of the PID namespace".to_string())?;
-    netns::prepare().doing(|| "prepare the network namespace".to_string())
+    netns::prepare(false).doing(|| "prepare the network namespace".to_string())
 }
 
 /// Ends a forked process at once: no destructor or output buffer of the parent runs twice.

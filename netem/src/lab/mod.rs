@@ -1,10 +1,11 @@
 //! The lab: one network namespace per host, and the WAN between them.
 //!
-//! Every host has a loopback, one device `wan0`, one address, and a default route into the device, and nothing else:
-//! there is no bridge, no forwarding, no route from host to host. The other ends of the devices are descriptors of
+//! Every host has a loopback, one device `wan0`, one IPv4 address and one IPv6 address that follows from it
+//! ([`ipv6_of`]), and a default route into the device for each, and nothing else: there is no bridge, no forwarding, no route from host to host. The other ends of the devices are descriptors of
 //! this process, and the thread of [`crate::wan`] is all that moves packets between them. When the process ends,
 //! the kernel takes the descriptors, and with them the namespaces.
 
+mod address;
 mod breach;
 mod device;
 mod enter;
@@ -12,6 +13,7 @@ mod netlink;
 mod netns;
 mod offload;
 mod probe;
+mod sample;
 mod spec;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns};
 
+pub(crate) use address::ipv4_of;
+pub use address::{gateway, ipv6_of};
 pub(crate) use device::Port;
 pub use device::{DeviceKind, INTERFACE};
 pub use enter::{Entered, enter};
@@ -109,12 +113,19 @@ impl Lab {
 
 /// Makes all hosts on the calling thread, which ends up in the last one's namespace and should end then.
 fn make_hosts(spec: &LabSpec, kind: DeviceKind) -> Result<Vec<(OwnedFd, Port)>, LabError> {
-    let hub = netns::make().doing(|| "make the hub's network namespace".to_string())?;
+    let hub = netns::make(false).doing(|| "make the hub's network namespace".to_string())?;
     let mut made = Vec::with_capacity(spec.hosts.len());
     for (number, host) in spec.hosts.iter().enumerate() {
-        let netns = netns::make().doing(|| format!("make the network namespace of {}", host.name))?;
-        let port =
-            PortSpec { number, address: host.address, mtu: spec.mtu, host: netns.as_fd(), hub: hub.as_fd() };
+        let netns =
+            netns::make(spec.has_ipv6()).doing(|| format!("make the network namespace of {}", host.name))?;
+        let port = PortSpec {
+            number,
+            address: host.address,
+            mtu: spec.mtu,
+            ipv6: spec.has_ipv6(),
+            host: netns.as_fd(),
+            hub: hub.as_fd(),
+        };
         let port = Port::open(kind, &port).doing(|| format!("make the network device of {}", host.name))?;
         made.push((netns, port));
     }

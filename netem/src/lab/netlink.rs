@@ -2,7 +2,7 @@
 //! no `ip` has to be installed. Each request goes over a socket of the calling thread's network namespace.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::net::if_::if_nametoindex;
@@ -33,6 +33,8 @@ const RTA_PREFSRC: u16 = 7;
 const IFF_UP: u32 = 0x1;
 const IFF_NOARP: u32 = 0x80;
 const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const IFA_F_NODAD: u8 = 0x02;
 const TABLE_MAIN: u8 = 254;
 const PROTOCOL_STATIC: u8 = 4;
 const SCOPE_LINK: u8 = 253;
@@ -84,26 +86,47 @@ pub(super) fn take_up_loopback() -> io::Result<()> {
     Message::new(RTM_NEWLINK, 0, &interface(index("lo")?, IFF_UP, IFF_UP)).send()
 }
 
-/// Gives an interface one address with a prefix of 32: nothing but the host itself is "on the link".
-pub(super) fn add_address(name: &str, address: Ipv4Addr) -> io::Result<()> {
-    let mut body = vec![AF_INET, 32, 0, 0];
+/// Gives an interface one address with the longest prefix: nothing but the host itself is "on the link".
+pub(super) fn add_address(name: &str, address: IpAddr) -> io::Result<()> {
+    let (family, bits, bytes) = parts(address);
+    // Every address is the lab's own and unique: nobody has to be asked whether it is taken.
+    let mut body = vec![family, bits, IFA_F_NODAD, 0];
     body.extend_from_slice(&index(name)?.to_ne_bytes());
     let mut message = Message::new(RTM_NEWADDR, CREATE_EXCL, &body);
-    message.attribute(IFA_LOCAL, &address.octets());
-    message.attribute(IFA_ADDRESS, &address.octets());
+    message.attribute(IFA_LOCAL, &bytes);
+    message.attribute(IFA_ADDRESS, &bytes);
     message.send()
 }
 
-/// Routes a network through an interface, with `source` as the sender's address; prefix 0 is the default route.
-pub(super) fn add_route(name: &str, source: Ipv4Addr, network: Ipv4Addr, prefix: u8) -> io::Result<()> {
-    let body = [AF_INET, prefix, 0, 0, TABLE_MAIN, PROTOCOL_STATIC, SCOPE_LINK, TYPE_UNICAST, 0, 0, 0, 0];
+/// Where a route leads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// To everything that has no route of its own.
+    Default,
+    /// To one address.
+    Host(IpAddr),
+}
+
+/// Routes packets through an interface, with `source` as the sender's address.
+pub(super) fn add_route(name: &str, source: IpAddr, target: Target) -> io::Result<()> {
+    let (family, bits, source) = parts(source);
+    let prefix = if matches!(target, Target::Default) { 0 } else { bits };
+    let body = [family, prefix, 0, 0, TABLE_MAIN, PROTOCOL_STATIC, SCOPE_LINK, TYPE_UNICAST, 0, 0, 0, 0];
     let mut message = Message::new(RTM_NEWROUTE, CREATE_EXCL, &body);
-    if prefix > 0 {
-        message.attribute(RTA_DST, &network.octets());
+    if let Target::Host(address) = target {
+        message.attribute(RTA_DST, &parts(address).2);
     }
     message.attribute(RTA_OIF, &index(name)?.to_ne_bytes());
-    message.attribute(RTA_PREFSRC, &source.octets());
+    message.attribute(RTA_PREFSRC, &source);
     message.send()
+}
+
+/// Address family, length in bits, bytes.
+fn parts(address: IpAddr) -> (u8, u8, Vec<u8>) {
+    match address {
+        IpAddr::V4(address) => (AF_INET, 32, address.octets().to_vec()),
+        IpAddr::V6(address) => (AF_INET6, 128, address.octets().to_vec()),
+    }
 }
 
 /// Index of an interface in the calling thread's network namespace.

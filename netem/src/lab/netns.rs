@@ -11,11 +11,11 @@ use nix::unistd::getegid;
 use super::netlink;
 use crate::error::{Doing, LabError};
 
-/// Gives the calling thread a network namespace of its own and prepares it: loopback up, IPv6 off (the WAN carries
-/// IPv4), and echo sockets allowed, so that nobody needs a privileged `ping`.
-pub(super) fn make() -> io::Result<OwnedFd> {
+/// Gives the calling thread a network namespace of its own and prepares it: loopback up, no address that the lab did
+/// not give, and echo sockets allowed, so that nobody needs a privileged `ping`.
+pub(super) fn make(ipv6: bool) -> io::Result<OwnedFd> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    prepare()?;
+    prepare(ipv6)?;
     current()
 }
 
@@ -24,12 +24,27 @@ pub(super) fn current() -> io::Result<OwnedFd> {
     Ok(File::open("/proc/thread-self/ns/net")?.into())
 }
 
-/// Prepares the calling thread's (new) network namespace.
-pub(super) fn prepare() -> io::Result<()> {
+/// Whether the kernel has IPv6.
+pub(super) fn has_ipv6() -> bool {
+    fs::exists("/proc/sys/net/ipv6/conf").unwrap_or(false)
+}
+
+/// Prepares the calling thread's (new) network namespace, with IPv6 or without.
+pub(super) fn prepare(ipv6: bool) -> io::Result<()> {
+    if has_ipv6() {
+        let off = if ipv6 { "0" } else { "1" };
+        let settings = [
+            ("all/disable_ipv6", off),
+            ("default/disable_ipv6", off),
+            // Interfaces to come get no address but the lab's: none of their own, none that a router advertises.
+            ("default/addr_gen_mode", "1"),
+            ("default/accept_ra", "0"),
+        ];
+        for (key, value) in settings {
+            fs::write(format!("/proc/sys/net/ipv6/conf/{key}"), value)?;
+        }
+    }
     netlink::take_up_loopback()?;
-    // A kernel without IPv6 does not have these files, and needs none of them.
-    let _ = fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
-    let _ = fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
     let groups = "/proc/sys/net/ipv4/ping_group_range";
     let group = getegid();
     // All groups where they are mapped (under root), else the only one that is.

@@ -64,12 +64,12 @@ pub(super) fn ignore_own_packets(fd: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// The address of an Ethernet neighbour behind an interface, for IPv4 packets.
-pub(super) fn link_address(index: u32, address: [u8; 6]) -> Option<LinkAddr> {
+/// The address of an Ethernet neighbour behind an interface, for packets of a protocol (ETH_P_*).
+pub(super) fn link_address(index: u32, protocol: libc::c_int, address: [u8; 6]) -> Option<LinkAddr> {
     let [a, b, c, d, e, f] = address;
     let raw = libc::sockaddr_ll {
         sll_family: u16::try_from(libc::AF_PACKET).ok()?,
-        sll_protocol: u16::try_from(libc::ETH_P_IP).ok()?.to_be(),
+        sll_protocol: u16::try_from(protocol).ok()?.to_be(),
         sll_ifindex: i32::try_from(index).ok()?,
         sll_hatype: 0,
         sll_pkttype: 0,

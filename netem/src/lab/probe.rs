@@ -119,9 +119,9 @@ fn ended_well(child: Pid) -> bool {
 fn try_device() -> Result<(), LabError> {
     let (kind, why) = DeviceKind::choose();
     let hub = netns::current().doing(|| "open the network namespace".to_string())?;
-    let host = netns::make().doing(|| "make a network namespace for a host".to_string())?;
+    let host = netns::make(false).doing(|| "make a network namespace for a host".to_string())?;
     let address = Ipv4Addr::new(10, 255, 255, 1);
-    let spec = PortSpec { number: 0, address, mtu: 1500, host: host.as_fd(), hub: hub.as_fd() };
+    let spec = PortSpec { number: 0, address, mtu: 1500, ipv6: false, host: host.as_fd(), hub: hub.as_fd() };
     Port::open(kind, &spec).doing(|| format!("make a network device ({why})"))?;
     Ok(())
 }

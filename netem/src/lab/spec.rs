@@ -1,12 +1,17 @@
 //! What a lab consists of, and the check that it makes sense before anything is made.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use farquorum_config::{Config, Ipv4Net, Link, LinkShape};
 
+use super::address::ipv6_of;
+use super::{gateway, netns};
 use crate::error::LabError;
 use crate::model;
+
+/// Least MTU of IPv6 (RFC 8200, section 5).
+const IPV6_MTU_MIN: u16 = 1_280;
 
 /// Name of the object store's host.
 pub const OBJECT_STORE: &str = "object-store";
@@ -20,8 +25,15 @@ pub struct HostSpec {
     pub name: String,
     /// Label of its cloud.
     pub cloud: String,
-    /// Its only address, inside the cloud's network.
+    /// Its IPv4 address, inside the cloud's network. Its IPv6 address follows from it ([`ipv6_of`]).
     pub address: Ipv4Addr,
+}
+
+impl HostSpec {
+    /// Its IPv6 address, which it has unless [`LabSpec::has_ipv6`] says no.
+    pub fn ipv6(&self) -> Ipv6Addr {
+        ipv6_of(self.address)
+    }
 }
 
 /// A lab: hosts, clouds and the links between them.
@@ -73,6 +85,11 @@ impl LabSpec {
         Ok(LabSpec { hosts, clouds, links, local, mtu: config.lab.mtu, seed: config.lab.seed })
     }
 
+    /// Whether the hosts have IPv6: the kernel has it, and the MTU is at least the 1280 bytes that it asks for.
+    pub fn has_ipv6(&self) -> bool {
+        self.mtu >= IPV6_MTU_MIN && netns::has_ipv6()
+    }
+
     /// Checks that names and addresses are unique, addresses lie in their cloud, and each link is there once.
     pub(crate) fn check(&self) -> Result<(), LabError> {
         self.check_hosts()?;
@@ -106,6 +123,12 @@ impl LabSpec {
                     host.name, host.cloud
                 )));
             };
+            if host.address == gateway(*network) {
+                return Err(LabError::Spec(format!(
+                    "host `{}`: {} is the address of the gateway of `{}`",
+                    host.name, host.address, host.cloud
+                )));
+            }
             if !network.contains(host.address) {
                 return Err(LabError::Spec(format!(
                     "host `{}`: {} is outside the network {network} of `{}`",
@@ -191,7 +214,7 @@ mod tests {
     #[test]
     fn contradictions_are_refused() {
         assert!(good().check().is_ok());
-        let cases: [BadSpec; 9] = [
+        let cases: [BadSpec; 10] = [
             (|spec| spec.hosts[1].name = "one".to_string(), "the name `one` is given twice"),
             (|spec| spec.hosts[1].name = "aws".to_string(), "the name `aws` is given twice"),
             (
@@ -202,6 +225,10 @@ mod tests {
             (
                 |spec| spec.hosts[1].cloud = "aws".to_string(),
                 "10.20.0.11 is outside the network 10.10.0.0/24 of `aws`",
+            ),
+            (
+                |spec| spec.hosts[0].address = Ipv4Addr::new(10, 10, 0, 1),
+                "10.10.0.1 is the address of the gateway of `aws`",
             ),
             (|spec| drop(spec.links.pop()), "link gcp -> aws is missing"),
             (|spec| spec.links.push(spec.links[0].clone()), "link aws -> gcp is given twice"),

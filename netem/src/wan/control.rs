@@ -10,6 +10,7 @@ use std::time::Duration;
 use farquorum_config::LinkShape;
 
 use super::counters::{Lateness, LinkReport};
+use super::strays::Strays;
 use crate::clock;
 use crate::lab::{LabSpec, known};
 use crate::model::{self, ShapeError};
@@ -64,7 +65,7 @@ pub(crate) enum Command {
     HealAll { done: Sender<Changed> },
     Links { done: Sender<Vec<LinkReport>> },
     Lateness { done: Sender<Lateness> },
-    Unroutable { done: Sender<u64> },
+    Strays { done: Sender<Strays> },
     CpuTime { done: Sender<Duration> },
     Stop,
 }
@@ -160,9 +161,9 @@ impl WanControl {
         self.ask(|done| Command::Lateness { done })
     }
 
-    /// Packets that were dropped because no host has their destination, or their source is not their sender's.
-    pub fn unroutable(&self) -> Result<u64, WanError> {
-        self.ask(|done| Command::Unroutable { done })
+    /// Packets that reached no link, by reason.
+    pub fn strays(&self) -> Result<Strays, WanError> {
+        self.ask(|done| Command::Strays { done })
     }
 
     /// CPU time that the WAN's thread has used.

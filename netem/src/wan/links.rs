@@ -1,8 +1,4 @@
-//! Which directed link a packet takes, and whether it may: addresses to hosts, hosts to clouds, pairs of clouds to
-//! link models, cuts. Pure.
-
-use std::collections::HashMap;
-use std::net::Ipv4Addr;
+//! Which directed link joins two hosts, and what it does to packets: pairs of clouds to link models, cuts. Pure.
 
 use super::control::Site;
 use super::counters::{Counters, LinkReport};
@@ -30,8 +26,6 @@ pub(super) struct DirectedLink {
 /// All links of a lab.
 #[derive(Debug)]
 pub(super) struct Links {
-    by_address: HashMap<Ipv4Addr, usize>,
-    addresses: Vec<Ipv4Addr>,
     clouds: usize,
     /// Link from cloud `a` to cloud `b` at `a * clouds + b`.
     links: Vec<DirectedLink>,
@@ -43,7 +37,6 @@ impl Links {
     /// The links of a checked spec.
     pub(super) fn of(spec: &LabSpec) -> Links {
         let names: Vec<&String> = spec.clouds.keys().collect();
-        let addresses: Vec<_> = spec.hosts.iter().map(|host| host.address).collect();
         let mut links = Vec::with_capacity(names.len() * names.len());
         for from in &names {
             for to in &names {
@@ -54,23 +47,11 @@ impl Links {
                 links.push(DirectedLink { from, to, model, counters: Counters::default() });
             }
         }
-        Links {
-            by_address: addresses.iter().enumerate().map(|(index, address)| (*address, index)).collect(),
-            addresses,
-            clouds: names.len(),
-            links,
-            cuts: Cuts::of(spec),
-        }
+        Links { clouds: names.len(), links, cuts: Cuts::of(spec) }
     }
 
-    /// The way of an IPv4 packet that host `from` sent; none when it is no IPv4, its source is not the sender's
-    /// address, or nobody has its destination.
-    pub(super) fn path(&self, from: usize, packet: &[u8]) -> Option<Path> {
-        let (source, destination) = addresses_of(packet)?;
-        if *self.addresses.get(from)? != source {
-            return None;
-        }
-        let to = *self.by_address.get(&destination)?;
+    /// The link from one host to another, or to itself: the one inside its cloud.
+    pub(super) fn path(&self, from: usize, to: usize) -> Option<Path> {
         Some(Path { link: self.cuts.cloud_of(from)? * self.clouds + self.cuts.cloud_of(to)?, from, to })
     }
 
@@ -136,13 +117,6 @@ impl Links {
             link.model.set_cut(*cut);
         }
     }
-}
-
-/// Source and destination of an IPv4 packet.
-fn addresses_of(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    let header = packet.first_chunk::<20>()?;
-    let [first, .., a, b, c, d, e, f, g, h] = *header;
-    (first >> 4 == 4).then_some((Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h)))
 }
 
 #[cfg(test)]

@@ -2,57 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use farquorum_config::{Ipv4Net, Link, LinkShape};
+use farquorum_config::LinkShape;
 use proptest::prelude::*;
 
 use super::*;
-use crate::lab::HostSpec;
 
 /// Two hosts in each of three clouds; host `h` is in cloud `h / 2`.
 fn links(loss: f64) -> Links {
-    let clouds = ["a", "b", "c"];
-    let shape = LinkShape {
-        delay_ms: 10.0,
-        loss,
-        rate_mbit: Some(1.0),
-        queue_bytes: Some(3_000),
-        ..LinkShape::default()
-    };
-    let pairs = clouds
-        .iter()
-        .flat_map(|from| clouds.iter().map(move |to| (from, to)))
-        .filter(|(from, to)| from != to);
-    let link = |(from, to): (&&str, &&str)| Link {
-        from: from.to_string(),
-        to: to.to_string(),
-        shape: shape.clone(),
-    };
-    let host = |number: u8| HostSpec {
-        name: format!("host{number}"),
-        cloud: clouds[usize::from(number / 2)].to_string(),
-        address: address(number.into()),
-    };
-    let network = |number: u8| Ipv4Net { base: Ipv4Addr::new(10, number, 0, 0), len: 24 };
-    Links::of(&LabSpec {
-        hosts: (0..6).map(host).collect(),
-        clouds: (0..3).map(|number| (clouds[usize::from(number)].to_string(), network(number))).collect(),
-        links: pairs.map(link).collect(),
-        local: LinkShape::default(),
-        mtu: 1500,
-        seed: 3,
-    })
-}
-
-fn address(host: usize) -> Ipv4Addr {
-    Ipv4Addr::new(10, u8::try_from(host / 2).unwrap(), 0, u8::try_from(host % 2 + 11).unwrap())
-}
-
-fn packet(source: Ipv4Addr, destination: Ipv4Addr) -> Vec<u8> {
-    let mut packet = vec![0; 40];
-    packet[0] = 0x45;
-    packet[12..16].copy_from_slice(&source.octets());
-    packet[16..20].copy_from_slice(&destination.octets());
-    packet
+    let clouds = [("a", 0), ("b", 1), ("c", 2)];
+    let mut spec = LabSpec::sample(&clouds, 2, &[("a", "b", 20.0), ("a", "c", 20.0), ("b", "c", 20.0)]);
+    for link in &mut spec.links {
+        link.shape = LinkShape { loss, rate_mbit: Some(1.0), queue_bytes: Some(3_000), ..link.shape.clone() };
+    }
+    spec.seed = 3;
+    Links::of(&spec)
 }
 
 fn sites() -> impl Strategy<Value = Site> {
@@ -89,7 +52,7 @@ proptest! {
         }
         for a in 0..6 {
             for b in (0..6).filter(|b| *b != a) {
-                let path = links.path(a, &packet(address(a), address(b))).unwrap();
+                let path = links.path(a, b).unwrap();
                 let cut = clouds.contains(&(a / 2, b / 2)) || pairs.contains(&(a, b));
                 prop_assert_eq!(links.offer(path, 0, 40).is_none(), cut, "{} -> {}", a, b);
             }
@@ -104,7 +67,7 @@ proptest! {
         let (mut now_ns, mut accepted, mut offered) = (0, 0, 0);
         for (from, to, gap_ns) in train {
             now_ns += gap_ns;
-            let path = links.path(from, &packet(address(from), address(to))).unwrap();
+            let path = links.path(from, to).unwrap();
             offered += 1;
             accepted += u64::from(links.offer(path, now_ns, 1_000).is_some());
         }
@@ -116,23 +79,10 @@ proptest! {
 }
 
 #[test]
-fn packets_that_nobody_can_own_have_no_way() {
-    let links = links(0.0);
-    let stranger = Ipv4Addr::new(192, 0, 2, 1);
-    assert!(links.path(0, &packet(address(0), address(5))).is_some());
-    assert_eq!(links.path(0, &packet(address(0), stranger)), None, "unknown destination");
-    assert_eq!(links.path(0, &packet(address(1), address(5))), None, "somebody else's source");
-    assert_eq!(links.path(0, &[0x60; 40]), None, "IPv6");
-    assert_eq!(links.path(0, &packet(address(0), address(5))[..19]), None, "half a header");
-    assert_eq!(links.path(0, &[]), None, "nothing");
-    assert_eq!(links.path(99, &packet(address(0), address(5))), None, "unknown host");
-}
-
-#[test]
 fn isolation_of_a_cloud_leaves_its_inside_alone_and_rejoining_undoes_it() {
     let mut links = links(0.0);
     let open = |links: &mut Links, a: usize, b: usize| {
-        let path = links.path(a, &packet(address(a), address(b))).unwrap();
+        let path = links.path(a, b).unwrap();
         links.offer(path, 0, 40).is_some()
     };
     links.set_isolated(Site::Cloud(0), true);

@@ -4,16 +4,28 @@
 //! The thread owns all state; the rest of the program talks to it through [`WanControl`]. An own thread and not a
 //! task of a runtime: a runtime's timers are a millisecond coarse, a tenth of our tolerance is 30 us.
 //!
-//! Limits: IPv4 only; no TTL is taken off and no ICMP is sent; one thread, so one core bounds the packet rate.
+//! A packet's way inside: `engine` (the loop) -> `traffic` -> `routes` (who may send, who receives, hops) -> `links`
+//! (the link model, cuts) -> `flight` (until it is due) -> the destination's device. What `routes` refuses is answered
+//! by `icmp`, from the gateway of the sender's cloud.
+//!
+//! Limits: one thread, so one core bounds the packet rate. Every device has the lab's MTU, and so has every link: a
+//! packet is only ever too big when a host raised the MTU of its own device. Then IPv6, and IPv4 that must not be
+//! fragmented, are answered with the right size; other IPv4 packets are dropped, since nothing here fragments. A
+//! gateway is one hop and answers no echo. Multicast reaches nobody.
 
 mod control;
 mod counters;
 mod cuts;
 mod engine;
 mod flight;
+mod icmp;
 mod links;
 mod pace;
+mod packet;
 mod priority;
+mod routes;
+mod strays;
+mod traffic;
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -22,12 +34,12 @@ use std::thread::{Builder, JoinHandle};
 
 pub use control::{WanControl, WanError};
 pub use counters::{Counters, Lateness, LinkReport};
+pub use strays::Strays;
 
 use crate::error::{Doing, LabError};
 use crate::lab::{LabSpec, Port};
 use control::{Command, Names};
 use engine::Engine;
-use links::Links;
 
 /// Commands that wait for the WAN: callers wait for the reply, so more would only be more waiting threads.
 pub(crate) const COMMANDS_MAX: usize = 64;
@@ -44,7 +56,6 @@ pub(crate) struct Wan {
 impl Wan {
     /// Starts the user-space WAN's thread; `ports` are in the order of the hosts. Every link is shaped before the first packet.
     pub(crate) fn start(spec: &LabSpec, ports: Vec<Port>) -> Result<Wan, LabError> {
-        let links = Links::of(spec);
         let (bell, ear) = UnixStream::pair().doing(|| "make a socket pair".to_string())?;
         for end in [&bell, &ear] {
             end.set_nonblocking(true)
@@ -52,7 +63,7 @@ impl Wan {
         }
         let (sender, commands) = mpsc::sync_channel::<Command>(COMMANDS_MAX);
         let (tell_priority, priority) = mpsc::channel();
-        let engine = Engine::new(links, ports, commands, ear, spec.mtu)?;
+        let engine = Engine::new(spec, ports, commands, ear)?;
         let body = move || {
             // Nobody listens any more only when the start has failed.
             let _ = tell_priority.send(priority::raise());

@@ -1,14 +1,11 @@
 //! Running a case inside the lab, and the lab that the cases share.
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::panic::catch_unwind;
 use std::thread::sleep;
 use std::time::Duration;
 
-use farquorum_config::{Ipv4Net, Link, LinkShape};
 use farquorum_netem::clock;
-use farquorum_netem::lab::{DeviceKind, Entered, HostSpec, Lab, LabSpec, enter, probe};
+use farquorum_netem::lab::{DeviceKind, Entered, Lab, LabSpec, enter, probe};
 use nix::sys::prctl::set_dumpable;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -104,30 +101,6 @@ pub(crate) fn lab(kind: Option<DeviceKind>) -> Lab {
 }
 
 pub(crate) fn spec() -> LabSpec {
-    let clouds = [("aws", 10), ("gcp", 20), ("azure", 30)];
-    let host = |cloud: &str, net, last: u8| HostSpec {
-        name: format!("{cloud}-{last}"),
-        cloud: cloud.to_string(),
-        address: Ipv4Addr::new(10, net, 0, last),
-    };
-    let link = |(from, to, rtt_ms): (&str, &str, f64)| Link {
-        from: from.to_string(),
-        to: to.to_string(),
-        shape: LinkShape { delay_ms: rtt_ms / 2.0, ..LinkShape::default() },
-    };
-    let rtts = [("aws", "gcp", 50.0), ("aws", "azure", 75.0), ("gcp", "azure", 60.0)];
-    LabSpec {
-        hosts: clouds
-            .iter()
-            .flat_map(|(cloud, net)| [host(cloud, *net, 11), host(cloud, *net, 12)])
-            .collect(),
-        clouds: clouds
-            .iter()
-            .map(|(cloud, net)| (cloud.to_string(), Ipv4Net { base: Ipv4Addr::new(10, *net, 0, 0), len: 24 }))
-            .collect::<BTreeMap<_, _>>(),
-        links: rtts.into_iter().flat_map(|(a, b, rtt)| [link((a, b, rtt)), link((b, a, rtt))]).collect(),
-        local: LinkShape::default(),
-        mtu: 1500,
-        seed: 1,
-    }
+    let rtts_ms = [("aws", "gcp", 50.0), ("aws", "azure", 75.0), ("gcp", "azure", 60.0)];
+    LabSpec::sample(&[("aws", 10), ("gcp", 20), ("azure", 30)], 2, &rtts_ms)
 }
