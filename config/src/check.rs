@@ -119,7 +119,7 @@ fn refusal(key: &Key, value: &Value) -> String {
 /// Message for a key that does not exist: the nearest one in the same table, else the same name in another table, else
 /// all keys of the table.
 pub(crate) fn unknown_key(full: &str, table: &str, name: &str) -> String {
-    let here: Vec<&str> = names_inside(table);
+    let here: Vec<&str> = keys::names_inside(table);
     if let Some(near) = keys::nearest(name, here.iter().copied()) {
         return format!("unknown key; did you mean {}?", join(table, near));
     }
@@ -136,18 +136,4 @@ pub(crate) fn unknown_key(full: &str, table: &str, name: &str) -> String {
     }
     let place = if table.is_empty() { "at the top level".to_owned() } else { format!("in {table}") };
     format!("unknown key; known {place}: {}", here.join(", "))
-}
-
-/// Names that may stand directly inside the table at this pattern, each once.
-fn names_inside(table: &str) -> Vec<&'static str> {
-    let mut names: Vec<&str> = keys::keys()
-        .iter()
-        .filter_map(|key| {
-            let rest =
-                if table.is_empty() { key.name } else { key.name.strip_prefix(table)?.strip_prefix('.')? };
-            rest.split(['.', '[']).next()
-        })
-        .collect();
-    names.dedup();
-    names
 }

@@ -17,6 +17,7 @@ mod load;
 mod members;
 mod overrides;
 mod raw;
+mod shape;
 mod show;
 mod text;
 pub mod topology;
@@ -29,7 +30,11 @@ pub use finding::{ConfigErrors, Finding, Origin};
 pub use keys::{Fallback, Form, Key, Kind, keys};
 pub use load::{BUILT_IN, Loaded, Sources, load, load_text};
 pub use members::UnknownHost;
+pub use shape::{
+    Codel, Gilbert, GilbertKeys, Jitter, LinkShape, Loss, Quantiles, QuantilesError, Queue, ShapeError,
+    ShapeKeys, Spread,
+};
 pub use types::{
-    Cloud, Cluster, Config, Ipv4Net, Lab, Limits, Link, LinkShape, LogBackend, Node, NodeId, Ports, Raft,
-    Storage, Tasks, Worker,
+    Cloud, Cluster, Config, Ipv4Net, Lab, Limits, Link, LogBackend, Node, NodeId, Ports, Raft, Storage,
+    Tasks, Worker,
 };

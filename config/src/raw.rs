@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::shape::{GilbertKeys, ShapeKeys};
+
 /// Declares a table whose keys are all optional.
 macro_rules! raw_table {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
@@ -14,6 +16,29 @@ macro_rules! raw_table {
         #[derive(Clone, Debug, Default, Deserialize, Serialize)]
         #[serde(default, deny_unknown_fields)]
         pub(crate) struct $name { $(pub(crate) $field: Option<$type>),* }
+    };
+}
+
+/// Declares a table of the keys of a link shape and some of its own.
+macro_rules! shape_table {
+    ($(#[$doc:meta])* $name:ident { $($own:ident: $type:ty),* }) => {
+        shape_table! {
+            @all $(#[$doc])* $name { $($own: $type),* } {
+                delay_ms: f64, jitter_ms: f64, jitter_distribution: String, jitter_quantiles_ms: Vec<f64>,
+                jitter_memory_ms: f64, loss: f64, loss_gilbert: GilbertKeys, rate_mbit: f64, queue_bytes: u64,
+                queue: String, codel_target_ms: f64, codel_interval_ms: f64, reorder: f64, duplicate: f64,
+                corrupt: f64,
+            }
+        }
+    };
+    (@all $(#[$doc:meta])* $name:ident { $($own:ident: $own_type:ty),* } { $($key:ident: $type:ty),* $(,)? }) => {
+        raw_table! { $(#[$doc])* $name { $($own: $own_type,)* $($key: $type),* } }
+        impl $name {
+            /// The keys of the shape.
+            pub(crate) fn shape_keys(&self) -> ShapeKeys {
+                ShapeKeys { $($key: self.$key.clone()),* }
+            }
+        }
     };
 }
 
@@ -43,16 +68,13 @@ raw_table! {
     /// `[clouds.<label>]`
     RawCloud { network: String, region: String }
 }
-raw_table! {
+shape_table! {
     /// `[[links]]`
-    RawLink {
-        between: Vec<String>, from: String, to: String, rtt_ms: f64, delay_ms: f64, jitter_ms: f64, loss: f64,
-        rate_mbit: f64, queue_bytes: u64, reorder: f64,
-    }
+    RawLink { between: Vec<String>, from: String, to: String, rtt_ms: f64 }
 }
-raw_table! {
+shape_table! {
     /// `[local_link]`
-    RawLocalLink { delay_ms: f64, jitter_ms: f64, loss: f64, rate_mbit: f64, queue_bytes: u64, reorder: f64 }
+    RawLocalLink {}
 }
 raw_table! {
     /// `[[nodes]]`
@@ -115,6 +137,7 @@ mod tests {
             Kind::Switch => true.into(),
             Kind::Text(_) | Kind::Choice(_) => "text".into(),
             Kind::TextList { .. } => vec![Value::from("text")].into(),
+            Kind::Quantiles => vec![Value::from(0.5)].into(),
         }
     }
 

@@ -51,14 +51,17 @@ impl Loaded {
     }
 }
 
-/// Patterns of all tables, each once, in the order of the table of keys.
+/// Patterns of all tables that have a header of their own, each once, in the order of the table of keys. A table
+/// inside another that has keys is written inline.
 fn table_patterns() -> Vec<&'static str> {
-    let mut patterns: Vec<&str> =
-        keys::keys().iter().filter_map(|key| key.name.rsplit_once('.')).map(|(table, _)| table).collect();
+    let inline =
+        |table: &str| table.rsplit_once('.').is_some_and(|(around, _)| keys::inside(around).next().is_some());
+    let tables = keys::keys().iter().filter_map(|key| key.name.rsplit_once('.')).map(|(table, _)| table);
+    let mut patterns: Vec<&str> = tables.filter(|table| !inline(table)).collect();
     patterns.dedup();
     patterns
 }
 
-fn in_order<'a>(table: &'a Dict, pattern: &'a str) -> impl Iterator<Item = (&'static str, &'a Value)> {
-    keys::inside(pattern).filter_map(|(_, name)| Some((name, table.get(name)?)))
+fn in_order<'a>(table: &'a Dict, pattern: &str) -> impl Iterator<Item = (&'static str, &'a Value)> {
+    keys::names_inside(pattern).into_iter().filter_map(|name| Some((name, table.get(name)?)))
 }

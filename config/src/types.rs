@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::shape::LinkShape;
+
 /// Raft id of a node: greater than zero, unique, never reused for another machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -105,23 +107,6 @@ pub struct Link {
     pub to: String,
     /// What the link does to packets.
     pub shape: LinkShape,
-}
-
-/// What a directed link does to packets.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct LinkShape {
-    /// One-way delay, 0 to 60,000 ms.
-    pub delay_ms: f64,
-    /// Standard deviation of the delay, at most the delay.
-    pub jitter_ms: f64,
-    /// Share of packets lost, 0 to 1.
-    pub loss: f64,
-    /// Rate in Mbit/s; none: unlimited.
-    pub rate_mbit: Option<f64>,
-    /// Bytes that may wait for the rate; none: 1.5 x rate x delay, at least 64 KiB.
-    pub queue_bytes: Option<u64>,
-    /// Share of packets that overtake the ones before them, 0 to 1.
-    pub reorder: f64,
 }
 
 /// A control-plane member.

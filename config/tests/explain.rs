@@ -18,6 +18,28 @@ raft.heartbeat_ms
 }
 
 #[test]
+fn explains_a_table_inside_a_link() {
+    let text = include_str!("good/measured_and_bursty.toml");
+    let loaded = load_text(text, None, &Sources::default()).unwrap();
+    let explanation = loaded.explain("links[0].loss_gilbert.leave").unwrap();
+    let expected = "\
+links[].loss_gilbert.leave
+  meaning   Chance of each packet to be the last one of a bad time, which so lasts 1/leave packets on average.
+  allowed   a number from 0.000001 to 1
+  default   none, must be set
+  value     links[0].loss_gilbert.leave = 0.25 (built-in farquorum.toml:14)
+";
+    assert_eq!(explanation.to_string(), expected);
+    let missing = loaded.explain("links.loss_gilbert").unwrap_err();
+    assert!(
+        missing.starts_with("links.loss_gilbert is a table; its keys: links[].loss_gilbert.enter, "),
+        "{missing}"
+    );
+    let near = loaded.explain("links.jitter_quantile_ms").unwrap_err();
+    assert!(near.ends_with("did you mean links[].jitter_quantiles_ms?"), "{near}");
+}
+
+#[test]
 fn explains_where_values_came_from() {
     let sources = Sources {
         environment: vec![(

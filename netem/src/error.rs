@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::model::ShapeError;
+use farquorum_config::ShapeError;
 
 /// The lab could not be made or used.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@ mod context;
 mod exec;
 mod folder;
 mod launch;
+mod link;
 mod logs;
 mod plan;
 mod prepare;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 pub(crate) use folder::Folder;
-pub(crate) use protocol::{LinkChange, LinkStatus, Request, Response};
+pub(crate) use protocol::{LinkStatus, Request, Response};
 pub(crate) use socket::ask;
 pub(crate) use up::{UpArgs, up};
 pub(crate) use verbs::take_down;
@@ -59,7 +60,7 @@ enum Verb {
     /// Hosts, links, ports, lateness of the emulator
     Status,
     /// Change a directed link while it runs
-    Link(verbs::LinkArgs),
+    Link(link::LinkArgs),
     /// Drop everything from one cloud or host to another
     Cut(verbs::PairArgs),
     /// Undo cuts: one directed pair, all of one cloud or host, or everything
@@ -91,7 +92,7 @@ pub(crate) fn run(global: &Global, args: SimArgs) -> Result<ExitCode, Failure> {
         Verb::Up(up) => up::run(global, &args.which.name, &up),
         Verb::Down(down) => verbs::down(&folder, &down),
         Verb::Status => verbs::status(global, &folder),
-        Verb::Link(link) => verbs::link(&folder, &link),
+        Verb::Link(link) => link::run(&folder, &link),
         Verb::Cut(pair) => verbs::simple(&folder, &Request::Cut { from: pair.from, to: pair.to }),
         Verb::Heal(heal) => verbs::simple(&folder, &Request::Heal { from: heal.from, to: heal.to }),
         Verb::Isolate(name) => verbs::simple(&folder, &Request::Isolate { name: name.place }),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use farquorum_config::LinkShape;
+use farquorum_config::ShapeKeys;
 use serde::{Deserialize, Serialize};
 
 /// Longest line, in bytes: an environment of ordinary size fits many times.
@@ -25,8 +25,8 @@ pub(crate) enum Request {
         from: String,
         /// Cloud that receives.
         to: String,
-        /// What to change.
-        change: LinkChange,
+        /// New values for some of its keys; the others stay.
+        change: Box<ShapeKeys>,
     },
     /// Drop everything from one cloud or host to another.
     Cut {
@@ -92,57 +92,6 @@ pub(crate) struct Exec {
     pub(crate) uid: u32,
     /// Caller's group id.
     pub(crate) gid: u32,
-}
-
-/// New values for some properties of a link; the others stay.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LinkChange {
-    /// One-way delay, ms.
-    pub(crate) delay_ms: Option<f64>,
-    /// Jitter, ms.
-    pub(crate) jitter_ms: Option<f64>,
-    /// Loss, 0 to 1.
-    pub(crate) loss: Option<f64>,
-    /// Rate, Mbit/s; 0: unlimited.
-    pub(crate) rate_mbit: Option<f64>,
-    /// Reordering, 0 to 1.
-    pub(crate) reorder: Option<f64>,
-}
-
-impl LinkChange {
-    /// `shape` with the changes, or what is wrong with them.
-    pub(crate) fn apply(&self, mut shape: LinkShape) -> Result<LinkShape, String> {
-        let check = |name: &str, value: f64, max: f64, unit: &str| {
-            if value.is_finite() && (0.0..=max).contains(&value) {
-                Ok(value)
-            } else {
-                Err(format!("{name} = {value}: must be a number from 0 to {max}{unit}"))
-            }
-        };
-        if let Some(value) = self.delay_ms {
-            shape.delay_ms = check("delay", value, 60_000.0, " ms")?;
-        }
-        if let Some(value) = self.jitter_ms {
-            shape.jitter_ms = check("jitter", value, 60_000.0, " ms")?;
-        }
-        if let Some(value) = self.loss {
-            shape.loss = check("loss", value, 1.0, "")?;
-        }
-        if let Some(value) = self.reorder {
-            shape.reorder = check("reorder", value, 1.0, "")?;
-        }
-        if let Some(value) = self.rate_mbit {
-            let rate = check("rate", value, 1_000_000.0, " Mbit/s")?;
-            shape.rate_mbit = (rate > 0.0).then_some(rate);
-        }
-        if shape.jitter_ms > shape.delay_ms {
-            return Err(format!(
-                "jitter = {} ms: must not be larger than the delay ({} ms)",
-                shape.jitter_ms, shape.delay_ms
-            ));
-        }
-        Ok(shape)
-    }
 }
 
 /// What the supervisor answers.
@@ -261,34 +210,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_keeps_what_it_does_not_name() {
-        let shape = LinkShape { delay_ms: 25.0, loss: 0.1, ..LinkShape::default() };
-        let change = LinkChange { delay_ms: Some(40.0), rate_mbit: Some(100.0), ..LinkChange::default() };
-        let changed = change.apply(shape).unwrap();
-        assert_eq!((changed.delay_ms, changed.loss, changed.rate_mbit), (40.0, 0.1, Some(100.0)));
-        let unlimited = LinkChange { rate_mbit: Some(0.0), ..LinkChange::default() }.apply(changed).unwrap();
-        assert_eq!(unlimited.rate_mbit, None);
-    }
-
-    #[test]
-    fn nonsense_is_refused_by_name() {
-        let wrong = [
-            (LinkChange { delay_ms: Some(-1.0), ..LinkChange::default() }, "delay"),
-            (LinkChange { loss: Some(1.5), ..LinkChange::default() }, "loss"),
-            (LinkChange { jitter_ms: Some(9.0), ..LinkChange::default() }, "jitter"),
-            (LinkChange { rate_mbit: Some(f64::NAN), ..LinkChange::default() }, "rate"),
-        ];
-        for (change, name) in wrong {
-            let error = change.apply(LinkShape { delay_ms: 5.0, ..LinkShape::default() }).unwrap_err();
-            assert!(error.starts_with(name), "{error}");
-        }
-    }
-
-    #[test]
     fn requests_survive_the_line() {
         let requests = [
             Request::Status,
             Request::Heal { from: None, to: None },
+            Request::Link {
+                from: "aws".into(),
+                to: "gcp".into(),
+                change: Box::new(ShapeKeys {
+                    jitter_quantiles_ms: Some(vec![0.0, 1.5]),
+                    ..ShapeKeys::default()
+                }),
+            },
             Request::Exec(Exec { host: "operator".into(), argv: vec!["true".into()], ..Exec::default() }),
         ];
         for request in requests {

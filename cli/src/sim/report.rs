@@ -48,8 +48,8 @@ pub(crate) fn links(control: &WanControl) -> Result<Vec<LinkStatus>, WanError> {
         from: link.from,
         to: link.to,
         delay_ms: link.shape.delay_ms,
-        jitter_ms: link.shape.jitter_ms,
-        loss: link.shape.loss,
+        jitter_ms: link.shape.jitter_deviation_ms(),
+        loss: link.shape.loss.share(),
         rate_mbit: link.shape.rate_mbit,
         cut: link.cut,
         packets: link.counters.offered,
@@ -60,7 +60,12 @@ pub(crate) fn links(control: &WanControl) -> Result<Vec<LinkStatus>, WanError> {
 }
 
 fn dropped(counters: &Counters) -> u64 {
-    counters.lost + counters.queue_full + counters.cut + counters.overload + counters.refused
+    counters.lost
+        + counters.queue_full
+        + counters.waited
+        + counters.cut
+        + counters.overload
+        + counters.refused
 }
 
 /// Measures every directed pair. On a machine that is busy at the moment the emulator itself is late; such a test says

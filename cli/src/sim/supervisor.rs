@@ -5,6 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use farquorum_config::ShapeKeys;
 use farquorum_netem::forward::Forwarder;
 use farquorum_netem::lab::Lab;
 use farquorum_netem::wan::{WanControl, WanError};
@@ -123,18 +124,13 @@ impl Supervisor {
         }
     }
 
-    fn change_link(
-        &self,
-        from: &str,
-        to: &str,
-        change: &super::protocol::LinkChange,
-    ) -> Result<Option<u64>, String> {
+    fn change_link(&self, from: &str, to: &str, change: &ShapeKeys) -> Result<Option<u64>, String> {
         let links = self.control.links().map_err(|error| error.to_string())?;
         let current = links.iter().find(|link| link.from == from && link.to == to).ok_or_else(|| {
             let known: Vec<String> = links.iter().map(|link| format!("{} {}", link.from, link.to)).collect();
             format!("there is no link from {from} to {to}; the links are: {}", known.join(", "))
         })?;
-        let shape = change.apply(current.shape.clone())?;
+        let shape = change.apply(&current.shape).map_err(|error| error.to_string())?;
         wan(self.control.set_link(from, to, shape))
     }
 

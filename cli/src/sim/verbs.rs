@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::folder::Folder;
-use super::protocol::{Exec, LinkChange, NOTHING_RUNS, Request, Response};
+use super::protocol::{Exec, NOTHING_RUNS, Request, Response};
 use super::ready;
 use super::socket::{self, answer, ask};
 use crate::args::Global;
@@ -21,33 +21,6 @@ pub(crate) struct DownArgs {
     /// Delete its data, certificates and logs too
     #[arg(long)]
     purge: bool,
-}
-
-/// `sim link`
-#[derive(Debug, Args)]
-pub(crate) struct LinkArgs {
-    /// Cloud that sends
-    from: String,
-    /// Cloud that receives
-    to: String,
-    /// One-way delay
-    #[arg(long, value_name = "MS")]
-    delay_ms: Option<f64>,
-    /// Standard deviation of the delay
-    #[arg(long, value_name = "MS")]
-    jitter_ms: Option<f64>,
-    /// Share of packets lost, 0 to 1
-    #[arg(long, value_name = "SHARE")]
-    loss: Option<f64>,
-    /// Rate; 0 for unlimited
-    #[arg(long, value_name = "MBIT/S")]
-    rate_mbit: Option<f64>,
-    /// Share of packets that overtake, 0 to 1
-    #[arg(long, value_name = "SHARE")]
-    reorder: Option<f64>,
-    /// Change the way back as well
-    #[arg(long)]
-    both: bool,
 }
 
 /// A directed pair.
@@ -154,32 +127,6 @@ pub(crate) fn take_down(folder: &Folder, purge: bool) -> Result<(), Failure> {
 pub(crate) fn status(global: &Global, folder: &Folder) -> Result<ExitCode, Failure> {
     if let Response::Status(status) = ask(&folder.socket()?, &Request::Status)? {
         output::print(global.output, &*status)?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Changes a link, and the way back on request.
-pub(crate) fn link(folder: &Folder, args: &LinkArgs) -> Result<ExitCode, Failure> {
-    let change = LinkChange {
-        delay_ms: args.delay_ms,
-        jitter_ms: args.jitter_ms,
-        loss: args.loss,
-        rate_mbit: args.rate_mbit,
-        reorder: args.reorder,
-    };
-    if change == LinkChange::default() {
-        return Err(Failure::usage("nothing to change")
-            .hint("--delay-ms, --jitter-ms, --loss, --rate-mbit or --reorder"));
-    }
-    let mut pairs = vec![(&args.from, &args.to)];
-    if args.both {
-        pairs.push((&args.to, &args.from));
-    }
-    for (from, to) in pairs {
-        let request = Request::Link { from: from.clone(), to: to.clone(), change: change.clone() };
-        if let Response::Done { took_us: Some(took) } = ask(&folder.socket()?, &request)? {
-            output::write_line(&format!("{from} -> {to}: in force after {took} us"))?;
-        }
     }
     Ok(ExitCode::SUCCESS)
 }

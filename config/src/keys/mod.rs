@@ -6,6 +6,7 @@ mod table;
 
 use figment::value::{Num, Value};
 
+use crate::shape::quantiles::{self, Quantiles};
 pub use form::Form;
 pub(crate) use form::{parse_host_port, parse_network};
 use table::KEYS;
@@ -59,6 +60,8 @@ pub enum Kind {
         /// Most.
         max: usize,
     },
+    /// 2 to 1001 ascending numbers of milliseconds: the quantiles of a distribution.
+    Quantiles,
     /// One of these texts.
     Choice(&'static [&'static str]),
 }
@@ -113,6 +116,20 @@ pub(crate) fn inside(pattern: &str) -> impl Iterator<Item = (&'static Key, &'sta
         let (table, name) = key.name.rsplit_once('.')?;
         (table == pattern).then_some((key, name))
     })
+}
+
+/// Names that may stand directly inside the table at this pattern, each once.
+pub(crate) fn names_inside(table: &str) -> Vec<&'static str> {
+    let mut names: Vec<&str> = KEYS
+        .iter()
+        .filter_map(|key| {
+            let rest =
+                if table.is_empty() { key.name } else { key.name.strip_prefix(table)?.strip_prefix('.')? };
+            rest.split(['.', '[']).next()
+        })
+        .collect();
+    names.dedup();
+    names
 }
 
 /// Pattern of a child, where a cloud's label becomes `<label>`.
@@ -173,6 +190,10 @@ impl Kind {
             Self::TextList { form, min, max } => {
                 format!("a list of {min} to {max} texts, each {}", form.allowed())
             }
+            Self::Quantiles => {
+                let ((min, max), largest) = (quantiles::COUNT, quantiles::LARGEST_MS);
+                format!("a list of {min} to {max} ascending numbers of milliseconds from 0 to {largest}")
+            }
             Self::Choice(texts) => {
                 texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(" or ")
             }
@@ -182,7 +203,9 @@ impl Kind {
     /// Whether the value has this type and range.
     pub(crate) fn accepts(&self, value: &Value) -> bool {
         match (self, value) {
-            (Self::Whole { min, max, .. }, Value::Num(_, Num::I64(number))) => (min..=max).contains(&number),
+            (Self::Whole { min, max, .. }, Value::Num(_, number)) => {
+                to_whole(*number).is_some_and(|number| (min..=max).contains(&&number))
+            }
             (Self::Number { min, max, .. }, Value::Num(_, number)) => in_range(*number, *min, *max),
             (Self::Share, Value::Num(_, number)) => in_range(*number, 0.0, 1.0),
             (Self::Switch, Value::Bool(..)) => true,
@@ -190,6 +213,11 @@ impl Kind {
             (Self::TextList { form, min, max }, Value::Array(_, list)) => {
                 (*min..=*max).contains(&list.len())
                     && list.iter().all(|text| text.as_str().is_some_and(|text| form.accepts(text)))
+            }
+            (Self::Quantiles, Value::Array(_, list)) => {
+                let number = |value: &Value| value.to_num().and_then(to_f64);
+                let numbers: Option<Vec<f64>> = list.iter().map(number).collect();
+                numbers.is_some_and(|numbers| Quantiles::new(numbers).is_ok())
             }
             (Self::Choice(texts), Value::String(_, text)) => texts.contains(&text.as_str()),
             _ => false,
@@ -215,6 +243,12 @@ fn in_range(number: Num, min: f64, max: f64) -> bool {
 pub(crate) fn to_f64(number: Num) -> Option<f64> {
     let whole = || number.to_i128().and_then(|whole| i32::try_from(whole).ok()).map(f64::from);
     number.to_f64().or_else(whole)
+}
+
+/// A whole number; a number with a fraction, or one beyond 64 bits, is none.
+fn to_whole(number: Num) -> Option<i64> {
+    let unsigned = || number.to_u128().and_then(|whole| i64::try_from(whole).ok());
+    number.to_i128().and_then(|whole| i64::try_from(whole).ok()).or_else(unsigned)
 }
 
 fn of(unit: &str) -> String {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::known_cloud;
 use crate::finding::Report;
 use crate::raw::{Raw, RawLink};
+use crate::shape::{LinkShape, ShapeKeys, broken};
 use crate::text::quoted;
-use crate::types::{Link, LinkShape};
+use crate::types::Link;
 
 /// Shapes by directed pair, with the index of the link that gave each.
 type Shapes = BTreeMap<(String, String), (LinkShape, usize)>;
@@ -30,17 +31,7 @@ pub(super) fn links(raw: &Raw, report: &mut Report) -> Vec<Link> {
 
 /// The link between two hosts of one cloud.
 pub(super) fn local_link(raw: &Raw, report: &mut Report) -> LinkShape {
-    let local = &raw.local_link;
-    let shape = LinkShape {
-        delay_ms: local.delay_ms.unwrap_or_default(),
-        jitter_ms: local.jitter_ms.unwrap_or_default(),
-        loss: local.loss.unwrap_or_default(),
-        rate_mbit: local.rate_mbit,
-        queue_bytes: local.queue_bytes,
-        reorder: local.reorder.unwrap_or_default(),
-    };
-    check_shape(&shape, local.delay_ms.is_some(), "local_link", report);
-    shape
+    checked(&raw.local_link.shape_keys(), "local_link", report)
 }
 
 /// The directed pairs that a link shapes; none when it does not say.
@@ -122,31 +113,19 @@ fn single(
 
 fn shape(link: &RawLink, path: &str, report: &mut Report) -> LinkShape {
     let delay_ms = link.delay_ms.or(link.rtt_ms.map(|rtt_ms| rtt_ms / 2.0));
-    let shape = LinkShape {
-        delay_ms: delay_ms.unwrap_or_default(),
-        jitter_ms: link.jitter_ms.unwrap_or_default(),
-        loss: link.loss.unwrap_or_default(),
-        rate_mbit: link.rate_mbit,
-        queue_bytes: link.queue_bytes,
-        reorder: link.reorder.unwrap_or_default(),
-    };
-    check_shape(&shape, delay_ms.is_some(), path, report);
-    shape
+    checked(&ShapeKeys { delay_ms, ..link.shape_keys() }, path, report)
 }
 
-fn check_shape(shape: &LinkShape, delay_known: bool, path: &str, report: &mut Report) {
-    let jitter = format!("{path}.jitter_ms");
-    if delay_known && shape.jitter_ms > shape.delay_ms && !report.has_error(&jitter) {
-        let message = format!("must be at most the one-way delay, {} ms", shape.delay_ms);
-        report.error(&jitter, Some(shape.jitter_ms.to_string()), message);
+/// The shape that these keys mean, with every rule between them that is broken reported.
+fn checked(keys: &ShapeKeys, path: &str, report: &mut Report) -> LinkShape {
+    for rule in broken(keys) {
+        let at = |key: &str| format!("{path}.{key}");
+        let pointless = rule.looked_at.iter().any(|key| report.has_error(&at(key)));
+        if !pointless && !report.has_error(&at(rule.key)) {
+            report.error(&at(rule.key), Some(rule.value), rule.message);
+        }
     }
-    let queue = format!("{path}.queue_bytes");
-    if let (Some(bytes), None) = (shape.queue_bytes, shape.rate_mbit)
-        && !report.has_error(&format!("{path}.rate_mbit"))
-        && !report.has_error(&queue)
-    {
-        report.error(&queue, Some(bytes.to_string()), "bounds what waits for the rate; set rate_mbit too");
-    }
+    keys.shape()
 }
 
 fn add(shapes: &mut Shapes, pair: (String, String), shape: LinkShape, index: usize, report: &mut Report) {

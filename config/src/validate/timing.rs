@@ -1,7 +1,7 @@
 //! Consensus timing: what holds when the file sets none, and what is wrong or doubtful about what it sets.
 //!
 //! Derived election timeout = 8 x R, at least 600 ms, at most 10 s (but never below 3 x R), where R is the largest RTT
-//! of a pair plus twice the jitter of both its directions. Heartbeat = a tenth of it. Why:
+//! of a pair plus twice the jitter of both its directions (or what a measured one stays below as often). Heartbeat = a tenth of it. Why:
 //! - A lost heartbeat comes again after TCP's retransmission timeout: about R plus 200 ms, then twice that. From
 //!   R = 140 ms on, 8 x R outlasts a heartbeat whose repetition is lost too, so at 300 ms RTT, 50 ms jitter and 5 % loss
 //!   (R = 500 ms, timeout 4 s) only three losses in a row reach it. Below, heartbeats follow each other so closely
@@ -18,7 +18,8 @@ use std::time::Duration;
 use super::Derived;
 use crate::finding::Report;
 use crate::raw::Raw;
-use crate::types::{Link, LinkShape, Raft};
+use crate::shape::LinkShape;
+use crate::types::{Link, Raft};
 
 /// Least derived election timeout, ms.
 const ELECTION_FLOOR_MS: f64 = 600.0;
@@ -32,16 +33,16 @@ const HEARTBEATS: u64 = 10;
 pub(super) struct Rtt {
     /// Round-trip time without jitter, ms.
     rtt_ms: f64,
-    /// Sum of the jitter of both directions, ms.
+    /// What the jitter of both directions adds, ms: twice the standard deviation, where it is normal.
     jitter_ms: f64,
     /// The pair, for messages: `aws-azure`, or `inside a cloud`.
     pair: String,
 }
 
 impl Rtt {
-    /// The round trip with allowance for jitter: twice the standard deviations of both directions.
+    /// The round trip with allowance for jitter.
     fn stretched_ms(&self) -> f64 {
-        self.rtt_ms + 2.0 * self.jitter_ms
+        self.rtt_ms + self.jitter_ms
     }
 }
 
@@ -49,7 +50,7 @@ impl Rtt {
 pub(super) fn largest_rtt(links: &[Link], local: &LinkShape) -> Rtt {
     let inside = Rtt {
         rtt_ms: 2.0 * local.delay_ms,
-        jitter_ms: 2.0 * local.jitter_ms,
+        jitter_ms: 2.0 * local.jitter_allowance_ms(),
         pair: "inside a cloud".to_owned(),
     };
     links
@@ -58,7 +59,7 @@ pub(super) fn largest_rtt(links: &[Link], local: &LinkShape) -> Rtt {
             let back = links.iter().find(|back| back.from == there.to && back.to == there.from)?;
             Some(Rtt {
                 rtt_ms: there.shape.delay_ms + back.shape.delay_ms,
-                jitter_ms: there.shape.jitter_ms + back.shape.jitter_ms,
+                jitter_ms: there.shape.jitter_allowance_ms() + back.shape.jitter_allowance_ms(),
                 pair: format!("{}-{}", there.from, there.to),
             })
         })
@@ -154,14 +155,15 @@ fn check(raw: &Raw, heartbeat_ms: u64, election_ms: u64, rtt: &Rtt, report: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shape::Jitter;
 
     fn rtt(rtt_ms: f64, jitter_ms: f64) -> Rtt {
-        Rtt { rtt_ms, jitter_ms, pair: "a-b".to_owned() }
+        Rtt { rtt_ms, jitter_ms: 2.0 * jitter_ms, pair: "a-b".to_owned() }
     }
 
     #[test]
     fn derived_timing() {
-        // RTT, jitter of both directions together, set heartbeat, set election -> heartbeat, election.
+        // RTT, standard deviation of both directions together, set heartbeat, set election -> heartbeat, election.
         let cases = [
             (0.0, 0.0, None, None, (60, 600)),
             (0.2, 0.0, None, None, (60, 600)),
@@ -194,7 +196,7 @@ mod tests {
         let link = |from: &str, to: &str, delay_ms: f64, jitter_ms: f64| Link {
             from: from.to_owned(),
             to: to.to_owned(),
-            shape: LinkShape { delay_ms, jitter_ms, ..LinkShape::default() },
+            shape: LinkShape { delay_ms, jitter: Some(Jitter::normal(jitter_ms)), ..LinkShape::default() },
         };
         let links = [
             link("a", "b", 10.0, 0.0),
@@ -204,7 +206,7 @@ mod tests {
         ];
         let local = LinkShape { delay_ms: 0.1, ..LinkShape::default() };
         let largest = largest_rtt(&links, &local);
-        assert_eq!(largest, Rtt { rtt_ms: 40.0, jitter_ms: 10.0, pair: "a-c".to_owned() });
+        assert_eq!(largest, Rtt { rtt_ms: 40.0, jitter_ms: 20.0, pair: "a-c".to_owned() });
         assert_eq!(largest_rtt(&[], &local).rtt_ms, 0.2);
     }
 }

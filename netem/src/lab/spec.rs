@@ -8,7 +8,6 @@ use farquorum_config::{Config, Ipv4Net, Link, LinkShape};
 use super::address::ipv6_of;
 use super::{gateway, netns};
 use crate::error::LabError;
-use crate::model;
 
 /// Least MTU of IPv6 (RFC 8200, section 5).
 const IPV6_MTU_MIN: u16 = 1_280;
@@ -155,7 +154,7 @@ impl LabSpec {
             }
             let shape_error =
                 |source| LabError::Shape { from: link.from.clone(), to: link.to.clone(), source };
-            model::check(&link.shape).map_err(shape_error)?;
+            link.shape.check().map_err(shape_error)?;
         }
         if let Some((from, to)) = missing.first() {
             return Err(LabError::Spec(format!(
@@ -164,7 +163,7 @@ impl LabSpec {
         }
         let local_error =
             |source| LabError::Shape { from: "a cloud".to_string(), to: "itself".to_string(), source };
-        model::check(&self.local).map_err(local_error)
+        self.local.check().map_err(local_error)
     }
 }
 
@@ -184,6 +183,8 @@ pub(crate) fn known<T: AsRef<str>>(names: impl Iterator<Item = T>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use farquorum_config::Loss;
+
     use super::*;
 
     fn good() -> LabSpec {
@@ -232,7 +233,10 @@ mod tests {
             ),
             (|spec| drop(spec.links.pop()), "link gcp -> aws is missing"),
             (|spec| spec.links.push(spec.links[0].clone()), "link aws -> gcp is given twice"),
-            (|spec| spec.links[0].shape.loss = 1.5, "link aws -> gcp: loss = 1.5 is not allowed"),
+            (
+                |spec| spec.links[0].shape.loss = Loss::Independent(1.5),
+                "link aws -> gcp: loss = 1.5: must be",
+            ),
             (|spec| spec.mtu = 100, "mtu = 100 is not allowed: 576 to 9000"),
         ];
         for (spoil, part) in cases {

@@ -22,7 +22,7 @@ const ANSWER_BYTES: usize = 24;
 /// Size of a probe and of an answer on the link, with IP and UDP headers.
 pub(super) const PACKET_BYTES: [f64; 2] = [36.0, 52.0];
 /// Time between two probes of a pair.
-const SPACING: Duration = Duration::from_millis(10);
+pub(super) const SPACING: Duration = Duration::from_millis(10);
 /// Pairs start one after another by this, so that their packets do not come due together.
 const TURN: Duration = Duration::from_micros(1_500);
 /// Time beyond the last answer that a probe may take: longer than any queue of a lab that is worth using.

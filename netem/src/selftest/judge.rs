@@ -1,11 +1,12 @@
 //! Whether measured times agree with a link's shape. Pure.
 //!
-//! The median may be off by max(0.3 ms, 1 %). Jitter widens this by three standard errors of a median, plus one
-//! standard deviation towards late (behind a slow packet the others queue up: first in, first out). Loss only takes
+//! The median may be off by max(0.3 ms, 1 %). Jitter widens this by three standard errors of a median (of as
+//! many samples as are independent, since jitter has a memory), plus one standard deviation towards late (behind a slow
+//! packet the others queue up: first in, first out). Loss only takes
 //! probes away; that all of them are lost is a finding unless the configured loss explains it.
 
 use super::PairResult;
-use super::echo::{PACKET_BYTES, Sample};
+use super::echo::{PACKET_BYTES, SPACING, Sample};
 use crate::wan::LinkReport;
 
 const ERROR_MS: f64 = 0.3;
@@ -58,11 +59,11 @@ struct Bound {
 impl Bound {
     fn of(links: &[&LinkReport], samples: usize) -> Bound {
         let time_ms = |(link, bytes): (&&LinkReport, f64)| {
-            link.shape.delay_ms + link.shape.rate_mbit.map_or(0.0, |mbit| bytes * 8e-3 / mbit)
+            link.shape.median_delay_ms() + link.shape.rate_mbit.map_or(0.0, |mbit| bytes * 8e-3 / mbit)
         };
         let configured_ms = links.iter().zip(PACKET_BYTES).map(time_ms).sum::<f64>();
-        let jitter_ms = links.iter().map(|link| link.shape.jitter_ms.powi(2)).sum::<f64>().sqrt();
-        let samples = u32::try_from(samples.max(1)).map_or(f64::MAX, f64::from);
+        let jitter_ms = links.iter().map(|link| link.shape.jitter_deviation_ms().powi(2)).sum::<f64>().sqrt();
+        let samples = independent(samples, links);
         // The standard error of a median is 1.25 times that of a mean.
         let widened_ms = 3.0 * 1.25 * jitter_ms / samples.sqrt();
         Bound {
@@ -88,12 +89,25 @@ impl Bound {
     }
 }
 
+/// How many independent samples these are worth: jitter is remembered from probe to probe.
+fn independent(samples: usize, links: &[&LinkReport]) -> f64 {
+    let memory_ms = |link: &&LinkReport| link.shape.jitter.as_ref().map_or(0.0, |jitter| jitter.memory_ms);
+    let memory_ms = links.iter().map(memory_ms).fold(0.0, f64::max);
+    let correlation = if memory_ms > 0.0 { (-SPACING.as_secs_f64() * 1e3 / memory_ms).exp() } else { 0.0 };
+    let samples = u32::try_from(samples.max(1)).map_or(f64::MAX, f64::from);
+    (samples * (1.0 - correlation) / (1.0 + correlation)).max(1.0)
+}
+
 /// Whether cuts or the configured loss may swallow every probe.
 fn silence_is_explained(expected: &Expected<'_>, sent: usize) -> bool {
     let links = [expected.there, expected.back];
-    let answered: f64 = links.iter().map(|link| 1.0 - link.shape.loss).product();
+    let answered: f64 = links.iter().map(|link| 1.0 - link.shape.loss.share()).product();
     let silence = (1.0 - answered).powi(i32::try_from(sent).unwrap_or(i32::MAX));
-    silence > CHANCE_MIN || links.iter().any(|link| link.cut || link.cut_host_pairs > 0)
+    // Bursts make it likelier that one direction loses everything.
+    let in_a_burst = links.map(|link| link.shape.loss.silence(u32::try_from(sent).unwrap_or(u32::MAX)));
+    silence > CHANCE_MIN
+        || in_a_burst.iter().any(|chance| *chance > CHANCE_MIN)
+        || links.iter().any(|link| link.cut || link.cut_host_pairs > 0)
 }
 
 /// The middle value; none of nothing.
@@ -119,7 +133,7 @@ pub(super) fn less(ns: u64, configured_ns: f64) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use farquorum_config::LinkShape;
+    use farquorum_config::{Jitter, LinkShape, Loss};
 
     use super::*;
     use crate::wan::Counters;
@@ -151,7 +165,9 @@ mod tests {
         ];
         for case in cases {
             let (delay_ms, jitter_ms, loss, cut, measured, problem) = *case;
-            let mut there = link(LinkShape { delay_ms, jitter_ms, loss, ..LinkShape::default() });
+            let jitter = (jitter_ms > 0.0).then(|| Jitter::normal(jitter_ms));
+            let loss = Loss::Independent(loss);
+            let mut there = link(LinkShape { delay_ms, jitter, loss, ..LinkShape::default() });
             there.cut = cut;
             let back = link(there.shape.clone());
             let ns = |ms: f64| u64::try_from(Duration::from_secs_f64(ms / 1e3).as_nanos()).unwrap();

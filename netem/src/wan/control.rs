@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender, channel};
 use std::time::Duration;
 
-use farquorum_config::LinkShape;
+use farquorum_config::{LinkShape, ShapeError};
 
 use super::counters::{Lateness, LinkReport};
 use super::strays::Strays;
 use crate::clock;
 use crate::lab::{LabSpec, known};
-use crate::model::{self, ShapeError};
 
 /// A request to the WAN was refused.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +115,7 @@ impl WanControl {
 
     /// Replaces the shape of a directed link between two clouds (or inside one, when both are the same).
     pub fn set_link(&self, from: &str, to: &str, shape: LinkShape) -> Result<Duration, WanError> {
-        model::check(&shape)?;
+        shape.check()?;
         let (from, to) = (self.names.cloud(from)?, self.names.cloud(to)?);
         self.timed(|done| Command::SetLink { from, to, shape, done })
     }

@@ -10,7 +10,8 @@ use crate::model::Reason;
 /// Longest lateness that is told apart, nanoseconds: a minute.
 const LATENESS_MAX_NS: u64 = 60_000_000_000;
 
-/// What a directed link did since the start. Offered is delivered, plus each kind of drop, plus what is in flight.
+/// What a directed link did since the start. Offered plus duplicated is delivered, plus
+/// each kind of drop, plus what is in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     /// Packets that entered.
@@ -25,6 +26,8 @@ pub struct Counters {
     pub lost: u64,
     /// Dropped: no room in the queue before the rate.
     pub queue_full: u64,
+    /// Dropped: CoDel, since packets have waited too long for too long.
+    pub waited: u64,
     /// Dropped: a cut link or pair of hosts.
     pub cut: u64,
     /// Dropped: the lab had too many packets in flight (its memory is bounded). Not part of the emulation: a run
@@ -32,6 +35,10 @@ pub struct Counters {
     pub overload: u64,
     /// Dropped: the destination's device refused the packet.
     pub refused: u64,
+    /// Copies made of packets, on request.
+    pub duplicated: u64,
+    /// Packets with a flipped bit, on request.
+    pub corrupted: u64,
 }
 
 impl Counters {
@@ -49,6 +56,7 @@ impl Counters {
         match reason {
             Reason::Lost => self.lost += 1,
             Reason::QueueFull => self.queue_full += 1,
+            Reason::Waited => self.waited += 1,
             Reason::Cut => self.cut += 1,
         }
     }

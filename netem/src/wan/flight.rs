@@ -57,6 +57,15 @@ impl Flight {
         self.spare.pop().unwrap_or_else(|| vec![0; self.buffer_bytes].into_boxed_slice())
     }
 
+    /// A buffer that holds a copy of a packet.
+    pub(super) fn copy_of(&mut self, packet: &[u8]) -> Box<[u8]> {
+        let mut buffer = self.buffer();
+        if let Some(start) = buffer.get_mut(..packet.len()) {
+            start.copy_from_slice(packet);
+        }
+        buffer
+    }
+
     /// Keeps a packet until it is due; false when too many are in flight.
     pub(super) fn launch(&mut self, at_ns: u64, path: Path, buffer: Box<[u8]>, length: usize) -> bool {
         if self.heap.len() >= IN_FLIGHT_MAX {

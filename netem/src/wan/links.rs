@@ -4,7 +4,7 @@ use super::control::Site;
 use super::counters::{Counters, LinkReport};
 use super::cuts::Cuts;
 use crate::lab::LabSpec;
-use crate::model::{LinkModel, Reason, Verdict, link_seed};
+use crate::model::{Delivery, LinkModel, Reason, Verdict, link_seed};
 
 /// Where a packet goes: which link carries it, which host receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +56,17 @@ impl Links {
     }
 
     /// Offers a packet to its link and counts what becomes of it, except for its delivery.
-    pub(super) fn offer(&mut self, path: Path, now_ns: u64, bytes: usize) -> Option<u64> {
+    pub(super) fn offer(&mut self, path: Path, now_ns: u64, bytes: usize) -> Option<Delivery> {
         let pair_cut = self.cuts.pair(path.from, path.to);
         let link = self.links.get_mut(path.link)?;
         link.counters.offer(u64::try_from(bytes).unwrap_or(u64::MAX));
         let verdict = if pair_cut { Verdict::Drop(Reason::Cut) } else { link.model.offer(now_ns, bytes) };
         match verdict {
-            Verdict::Deliver { at_ns } => Some(at_ns),
+            Verdict::Deliver(delivery) => {
+                link.counters.duplicated += u64::from(delivery.copy_at_ns.is_some());
+                link.counters.corrupted += u64::from(delivery.flipped_bit.is_some());
+                Some(delivery)
+            }
             Verdict::Drop(reason) => {
                 link.counters.drop_for(reason);
                 None

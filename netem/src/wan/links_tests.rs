@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use farquorum_config::LinkShape;
+use farquorum_config::{LinkShape, Loss};
 use proptest::prelude::*;
 
 use super::*;
@@ -12,6 +12,7 @@ fn links(loss: f64) -> Links {
     let clouds = [("a", 0), ("b", 1), ("c", 2)];
     let mut spec = LabSpec::sample(&clouds, 2, &[("a", "b", 20.0), ("a", "c", 20.0), ("b", "c", 20.0)]);
     for link in &mut spec.links {
+        let loss = Loss::Independent(loss);
         link.shape = LinkShape { loss, rate_mbit: Some(1.0), queue_bytes: Some(3_000), ..link.shape.clone() };
     }
     spec.seed = 3;
@@ -59,22 +60,27 @@ proptest! {
         }
     }
 
-    /// Offered is delivered plus every kind of drop.
+    /// Offered plus copied is what goes on its way plus every kind of drop.
     #[test]
     fn packets_are_conserved(train in prop::collection::vec((0_usize..6, 0_usize..6, 0_u64..2_000_000), 0..300)) {
         let mut links = links(0.3);
+        let doubled = LinkShape { duplicate: 0.5, ..links.report()[1].shape.clone() };
+        links.set_shape(0, 1, doubled);
         links.set_cut(Site::Host(0), Site::Cloud(2), true);
         let (mut now_ns, mut accepted, mut offered) = (0, 0, 0);
         for (from, to, gap_ns) in train {
             now_ns += gap_ns;
             let path = links.path(from, to).unwrap();
             offered += 1;
-            accepted += u64::from(links.offer(path, now_ns, 1_000).is_some());
+            if let Some(delivery) = links.offer(path, now_ns, 1_000) {
+                accepted += 1 + u64::from(delivery.copy_at_ns.is_some());
+            }
         }
         let counters: Vec<_> = links.report().into_iter().map(|link| link.counters).collect();
-        let dropped: u64 = counters.iter().map(|one| one.lost + one.queue_full + one.cut).sum();
+        let dropped: u64 = counters.iter().map(|one| one.lost + one.queue_full + one.waited + one.cut).sum();
+        let copies: u64 = counters.iter().map(|one| one.duplicated).sum();
         prop_assert_eq!(counters.iter().map(|one| one.offered).sum::<u64>(), offered);
-        prop_assert_eq!(accepted + dropped, offered);
+        prop_assert_eq!(accepted + dropped, offered + copies);
     }
 }
 

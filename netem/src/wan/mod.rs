@@ -16,6 +16,7 @@
 mod control;
 mod counters;
 mod cuts;
+mod damage;
 mod engine;
 mod flight;
 mod icmp;

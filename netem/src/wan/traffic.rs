@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 
 use super::counters::LatenessLog;
+use super::damage;
 use super::flight::Flight;
 use super::icmp::{self, Refusal};
 use super::links::{Links, Path};
@@ -98,10 +99,22 @@ impl Traffic {
     }
 
     /// Offers a packet to its link.
-    fn send(&mut self, path: Path, now_ns: u64, buffer: Box<[u8]>, length: usize) {
-        let Some(at_ns) = self.links.offer(path, now_ns, length) else {
+    fn send(&mut self, path: Path, now_ns: u64, mut buffer: Box<[u8]>, length: usize) {
+        let Some(delivery) = self.links.offer(path, now_ns, length) else {
             return self.flight.recycle(buffer);
         };
+        let packet = buffer.get_mut(..length).unwrap_or_default();
+        if let Some(bit) = delivery.flipped_bit {
+            damage::flip(packet, bit);
+        }
+        let copy = delivery.copy_at_ns.map(|at_ns| (at_ns, self.flight.copy_of(packet)));
+        self.launch(delivery.at_ns, path, buffer, length);
+        if let Some((at_ns, copy)) = copy {
+            self.launch(at_ns, path, copy, length);
+        }
+    }
+
+    fn launch(&mut self, at_ns: u64, path: Path, buffer: Box<[u8]>, length: usize) {
         if !self.flight.launch(at_ns, path, buffer, length)
             && let Some(link) = self.links.link_mut(path.link)
         {

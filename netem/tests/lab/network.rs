@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
-use farquorum_config::LinkShape;
+use farquorum_config::{Jitter, LinkShape, Loss};
 use farquorum_netem::clock;
 use farquorum_netem::lab::{DeviceKind, Lab, in_netns};
 use farquorum_netem::ping::{PingOptions, ping};
@@ -52,8 +52,8 @@ pub(crate) fn rough_links() {
     let wan = lab.control();
     let rough = LinkShape {
         delay_ms: 20.0,
-        jitter_ms: 3.0,
-        loss: 0.1,
+        jitter: Some(Jitter::normal(3.0)),
+        loss: Loss::Independent(0.1),
         rate_mbit: Some(20.0),
         ..LinkShape::default()
     };
@@ -143,11 +143,11 @@ pub(crate) fn cuts() {
 pub(crate) fn unknown_names() {
     let lab = lab(None);
     let wan = lab.control();
-    let shape = |loss| LinkShape { loss, ..LinkShape::default() };
+    let shape = |share| LinkShape { loss: Loss::Independent(share), ..LinkShape::default() };
     let errors = [
         (wan.set_link("aws", "aliyun", shape(0.0)), "no cloud `aliyun` in the lab; known: aws, azure, gcp"),
         (wan.set_link("aws-11", "gcp", shape(0.0)), "no cloud `aws-11`"),
-        (wan.set_link("aws", "gcp", shape(2.0)), "loss = 2 is not allowed: 0 to 1"),
+        (wan.set_link("aws", "gcp", shape(2.0)), "loss = 2.0: must be a share from 0 to 1"),
         (wan.cut("aws", "gpc"), "no cloud or host `gpc`"),
         (wan.isolate("aws-13"), "aws-11"),
     ];

@@ -128,10 +128,11 @@ pub(crate) fn peers(config: &Config, me: &Node) -> Peers {
         .collect()
 }
 
-/// Both directions of the configured link, with two standard deviations of jitter each way.
+/// Both directions of the configured link, with what jitter adds to nearly every packet.
 fn configured_rtt(config: &Config, me: &Node, other: &Node) -> Duration {
-    let one_way =
-        |from: &str, to: &str| config.link(from, to).map_or(0.0, |link| link.delay_ms + 2.0 * link.jitter_ms);
+    let one_way = |from: &str, to: &str| {
+        config.link(from, to).map_or(0.0, |link| link.delay_ms + link.jitter_allowance_ms())
+    };
     let ms = one_way(&me.cloud, &other.cloud) + one_way(&other.cloud, &me.cloud);
     Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default()
 }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use farquorum_baseline::Series;
+use farquorum_config::ShapeKeys;
 use farquorum_proto::v1::{TaskSpec, TaskState};
 use futures::StreamExt as _;
 
 use super::{fsync, millis};
 use crate::commands::cluster::Connection;
 use crate::failure::Failure;
-use crate::sim::{self, Folder, LinkChange, Request, Response};
+use crate::sim::{self, Folder, Request, Response};
 
 /// Requests under way at once in both throughput runs.
 const OUTSTANDING: usize = 4096;
@@ -139,7 +140,7 @@ fn links(folder: &Folder) -> Result<Vec<(String, String, f64)>, Failure> {
 }
 
 fn set_delay(folder: &Folder, from: &str, to: &str, delay_ms: f64) -> Result<(), Failure> {
-    let change = LinkChange { delay_ms: Some(delay_ms), ..LinkChange::default() };
+    let change = Box::new(ShapeKeys { delay_ms: Some(delay_ms), ..ShapeKeys::default() });
     sim::ask(&folder.socket()?, &Request::Link { from: from.to_owned(), to: to.to_owned(), change })?;
     Ok(())
 }
