@@ -30,11 +30,12 @@ pub(crate) fn folder(
     name: &str,
     hosts: &[HostPlan],
 ) -> Result<(), Failure> {
-    folder.create()?;
     let config = &loaded.config;
+    // Before anything is written into it.
     farquorum_node::storage::check_data_dir(&folder.root, config.limits.free_bytes_min)
         .map_err(|error| Failure::new(Kind::Refused, error))
         .map_err(|failure| failure.hint("FARQUORUM_STATE_DIR=FOLDER on another disk"))?;
+    folder.create()?;
     same_members(folder, loaded)?;
     crate::commands::certs::ensure_all(&folder.certs(), config)?;
     super::context::write(folder, config, name, hosts)?;

@@ -10,11 +10,16 @@
 )]
 
 mod crash;
+mod disk;
 mod elections;
+mod fuse;
 mod jobs;
 #[path = "../lab/mod.rs"]
 mod lab;
+mod mounts;
 mod partitions;
+#[path = "../ran/mod.rs"]
+mod ran;
 mod snapshots;
 
 use std::future::Future;

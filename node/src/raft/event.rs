@@ -81,12 +81,15 @@ pub enum RaftFailure {
     Ended(String),
 }
 
-/// An error with all its causes.
+/// An error with all its causes; those that it shows itself stand there once.
 fn chain(error: &LogError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let shown = error.to_string();
+        if !text.contains(&shown) {
+            text = format!("{text}: {shown}");
+        }
         cause = error.source();
     }
     text

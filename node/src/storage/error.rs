@@ -1,6 +1,7 @@
 //! What can be wrong with a data folder, said so that the reader knows what to do. Nothing here deletes anything: a
 //! damaged folder is evidence, and the node's id is spent with it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -38,6 +39,15 @@ pub enum StorageError {
         free: u64,
         /// Bytes that must be.
         min: u64,
+    },
+    /// The room ran out later: where the disk ends, or the user's quota.
+    #[error("{path}: no room is left on its disk ({message}): free some space there, then start the node again",
+            path = .path.display())]
+    Full {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was refused.
+        message: String,
     },
     /// A file system whose fsync and locks do not hold what the log needs.
     #[error("{path} is on {fs_type}, a network or shared file system: its fsync and locks cannot carry a Raft log; \
@@ -109,18 +119,30 @@ pub enum StorageError {
 impl StorageError {
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Self::Full { path, message: format!("cannot {action}: {source}") }
+            }
+            _ => Self::Io { action, path, source },
+        }
     }
 
     pub(super) fn corrupt(path: &Path, place: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Corrupt { path: path.to_path_buf(), place: place.into(), detail: detail.into() }
     }
 
-    /// RocksDB's error, told apart by its kind: damage, a lock, or anything else.
+    /// RocksDB's error, told apart by its kind: damage, a full disk, or anything else.
     pub(super) fn rocks(action: &'static str, path: &Path, error: &rocksdb::Error) -> Self {
         let message = error.to_string();
         match error.kind() {
             rocksdb::ErrorKind::Corruption => Self::corrupt(path, format!("cannot {action}"), message),
+            // No kind of its own: RocksDB passes on what the C library says.
+            _ if ["No space left on device", "Disk quota exceeded"]
+                .iter()
+                .any(|words| message.contains(words)) =>
+            {
+                Self::Full { path: path.to_path_buf(), message: format!("cannot {action}: {message}") }
+            }
             _ => Self::Database { action, path: path.to_path_buf(), message },
         }
     }

@@ -3,16 +3,18 @@
 //! `s3s-fs` 0.14 answers `If-None-Match: *` by looking whether the file exists, then takes the body, then renames: two
 //! creators can both find nothing and both succeed, and the later rename wins. Publishing once rests on exactly one
 //! winning, so a key is locked from the look to the rename. Also refused here, each with S3's own code: a key that the
-//! file system could not name, a bucket that does not exist (it would be made), a folder read as an object.
+//! file system could not name, a bucket that does not exist (it would be made), a folder read as an object. And a full
+//! disk is called one.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::StreamExt;
 use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -64,7 +66,7 @@ impl Guarded {
             if only_new && exists { Err(s3_error!(PreconditionFailed)) } else { Ok(held) }
         });
         match admitted {
-            Ok(_held) => self.inner.put_object(req).await,
+            Ok(_held) => self.inner.put_object(req).await.map_err(|error| self.explained(error)),
             Err(refusal) => {
                 if let Some(body) = &mut req.input.body {
                     while let Some(Ok(_)) = body.next().await {}
@@ -72,6 +74,18 @@ impl Guarded {
                 Err(refusal)
             }
         }
+    }
+
+    /// Says that the disk is full, to the log and to the client, who would read "internal error".
+    fn explained(&self, error: S3Error) -> S3Error {
+        let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        if !io.is_some_and(|io| matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) {
+            return error;
+        }
+        let message =
+            format!("no room is left on the disk of {}: free some space there", self.root.display());
+        tracing::error!("{message}");
+        S3Error::with_message(S3ErrorCode::InternalError, message)
     }
 
     fn check(&self, bucket: &str, key: &str) -> S3Result<()> {
@@ -114,13 +128,13 @@ macro_rules! guarded {
             $(async fn $write(&self, req: S3Request<$write_in>) -> S3Result<S3Response<$write_out>> {
                 let _held = self.admit(&req.input.bucket, &req.input.key).await?;
                 match tokio::time::timeout(WRITE_MAX, self.inner.$write(req)).await {
-                    Ok(answer) => answer,
+                    Ok(answer) => answer.map_err(|error| self.explained(error)),
                     Err(_) => Err(s3_error!(RequestTimeout)),
                 }
             })*
             $(async fn $read(&self, req: S3Request<$read_in>) -> S3Result<S3Response<$read_out>> {
                 self.check_object(&req.input.bucket, &req.input.key)?;
-                self.inner.$read(req).await
+                self.inner.$read(req).await.map_err(|error| self.explained(error))
             })*
             $(async fn $plain(&self, req: S3Request<$plain_in>) -> S3Result<S3Response<$plain_out>> {
                 self.inner.$plain(req).await

@@ -53,7 +53,7 @@ impl RocksLog {
         let mut left_over = WriteBatch::default();
         let next = generation.saturating_add(1);
         left_over.delete_range_cf(family, keys::chunk_key(generation, 0), keys::chunk_key(next, 0));
-        let failed = failed("write a snapshot");
+        let failed = self.failed("write a snapshot");
         self.db.write_opt(left_over, &write_options(false)).map_err(&failed)?;
         for (key, record) in snapshot::chunks(generation, data) {
             self.db.put_cf_opt(family, key, record, &write_options(false)).map_err(&failed)?;
@@ -106,7 +106,7 @@ impl LogStore for RocksLog {
             self.write_chunks(record.generation, data)?;
         }
         let sync = write.must_sync || data.is_some() || write.clear_in_doubt;
-        self.db.write_opt(batch, &write_options(sync)).map_err(failed("write to the log"))?;
+        self.db.write_opt(batch, &write_options(sync)).map_err(self.failed("write to the log"))?;
         *self.contents.write().unwrap_or_else(PoisonError::into_inner) = after;
         if sync {
             self.witness.note(self.db.latest_sequence_number()).map_err(io("note what is synced"))?;
@@ -134,6 +134,11 @@ impl RocksLog {
         let contents = self.contents.read().unwrap_or_else(PoisonError::into_inner);
         (contents.truncated.index, contents.tail.index)
     }
+
+    fn failed(&self, action: &'static str) -> impl Fn(rocksdb::Error) -> LogError {
+        let log = self.dir.join(LOG_DIR);
+        move |error| LogError::Io { action, source: Box::new(StorageError::rocks(action, &log, &error)) }
+    }
 }
 
 fn write_options(sync: bool) -> WriteOptions {
@@ -145,10 +150,6 @@ fn write_options(sync: bool) -> WriteOptions {
 
 fn corrupt(damage: Damage) -> LogError {
     LogError::Corrupt { what: format!("{}: {}", damage.place, damage.detail) }
-}
-
-fn failed(action: &'static str) -> impl Fn(rocksdb::Error) -> LogError {
-    move |error| LogError::Io { action, source: Box::new(error) }
 }
 
 fn io(action: &'static str) -> impl Fn(StorageError) -> LogError {
