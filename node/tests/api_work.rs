@@ -60,8 +60,12 @@ async fn report(workers: &mut Workers, task: &v1::Task, outcome: Outcome) -> Res
     workers.report_task_result(request).await.map(drop)
 }
 
+async fn get(tasks: &mut Tasks, id: u64) -> v1::Task {
+    tasks.get_task(v1::GetTaskRequest { id }).await.unwrap().into_inner().task.unwrap()
+}
+
 async fn state(tasks: &mut Tasks, id: u64) -> v1::TaskState {
-    tasks.get_task(v1::GetTaskRequest { id }).await.unwrap().into_inner().task.unwrap().state()
+    get(tasks, id).await.state()
 }
 
 /// WRK-1, WRK-3, WRK-5: from registration to a stale result.
@@ -103,11 +107,12 @@ async fn a_task_is_granted_run_and_reported_once() {
     assert_eq!(state(&mut tasks, id).await, v1::TaskState::Completed);
 }
 
-/// WRK-2: a silent worker is marked, its lease ends, its task is granted anew with a larger attempt.
+/// WRK-2, WRK-5: a silent worker is marked, its lease ends, its task is granted anew with a larger attempt. It is the same
+/// worker that gets it, so only the attempt's number tells its late result from the good one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_silent_worker_loses_its_task() {
+async fn a_silent_worker_loses_its_task_and_its_late_result_is_refused() {
     let (nodes, mut workers, mut tasks) =
-        cluster(Duration::from_millis(300), Duration::from_millis(100)).await;
+        cluster(Duration::from_millis(1500), Duration::from_millis(100)).await;
     workers.register_worker(registration(WORKER)).await.unwrap();
     let id = submit(&mut tasks).await;
     let first = workers.poll_task(poll(60_000)).await.unwrap().into_inner().task.unwrap();
@@ -123,6 +128,16 @@ async fn a_silent_worker_loses_its_task() {
     let second = workers.poll_task(poll(60_000)).await.unwrap().into_inner().task.unwrap();
     assert_eq!(second.id, id);
     assert!(second.attempt > first.attempt);
+
+    let done = |result: &str| Outcome::Completed(v1::TaskCompleted { result: result.to_owned().into() });
+    let refused = report(&mut workers, &first, done("\"late\"")).await.unwrap_err();
+    assert_eq!(reason(&refused), Some(Reason::StaleAttempt), "{refused:?}");
+    let number = format!("attempt {} of task {id} is not the current one", first.attempt);
+    assert!(refused.message().contains(&number), "{refused:?}");
+    report(&mut workers, &second, done("\"good\"")).await.unwrap();
+    let task = get(&mut tasks, id).await;
+    assert_eq!((task.state(), task.attempt), (v1::TaskState::Completed, second.attempt));
+    assert_eq!(task.result, "\"good\"");
 }
 
 /// Polls wait at the leader only, and end when it stops to lead; workers are told where to go.

@@ -18,7 +18,7 @@ pub enum Rejection {
     #[error("there is no job {0}")]
     UnknownJob(JobId),
     /// The task's state forbids it.
-    #[error("task {task} is {state:?}: {action} is not possible")]
+    #[error("task {task} is {state}: {action} is not possible")]
     WrongState {
         /// Which task.
         task: TaskId,

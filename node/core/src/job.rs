@@ -1,6 +1,7 @@
 //! A job: stages of tasks that advance inside apply (JOB-1). Map tasks exist from the start; when the last one is
 //! completed the reduce tasks are made from their results, and after those one publish task.
 
+use std::fmt;
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
@@ -70,9 +71,27 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// Its name as on the wire, in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Map => "map",
+            Self::Reduce => "reduce",
+            Self::Publish => "publish",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether it never changes again.
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

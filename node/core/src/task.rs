@@ -1,5 +1,6 @@
 //! A task: one unit of work (MAN-1).
 
+use std::fmt;
 use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
@@ -61,6 +62,18 @@ pub enum TaskState {
 }
 
 impl TaskState {
+    /// Its name as on the wire, in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Assigned => "assigned",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether it never changes again.
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
@@ -69,6 +82,12 @@ impl TaskState {
     /// Whether a worker holds an attempt.
     pub fn is_active(self) -> bool {
         matches!(self, Self::Assigned | Self::Running)
+    }
+}
+
+impl fmt::Display for TaskState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -1,5 +1,7 @@
 //! A registered worker (MAN-2).
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 
 use crate::ids::{Millis, WorkerId};
@@ -18,6 +20,23 @@ pub enum WorkerState {
     /// Three heartbeats are missing, or it deregistered: gets no grants.
     #[n(2)]
     Offline,
+}
+
+impl WorkerState {
+    /// Its name as on the wire, in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Suspect => "suspect",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+impl fmt::Display for WorkerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A worker in the registry.

@@ -70,7 +70,7 @@ impl WorkerEntry {
     fn of(worker: &Worker) -> Self {
         Self {
             worker_id: worker.id.to_string(),
-            status: status(worker.state),
+            status: worker.state.as_str(),
             cloud_tag: worker.cloud.clone(),
             region: worker.region.clone(),
             address: worker.address.clone(),
@@ -90,7 +90,7 @@ type ByState = Vec<(&'static str, u64)>;
 pub(super) fn counts(state: &State) -> (ByState, ByState) {
     let workers = [WorkerState::Healthy, WorkerState::Suspect, WorkerState::Offline];
     let in_state = |wanted| wide(state.workers().filter(|worker| worker.state == wanted).count());
-    (tasks(state), workers.into_iter().map(|state| (status(state), in_state(state))).collect())
+    (tasks(state), workers.into_iter().map(|state| (state.as_str(), in_state(state))).collect())
 }
 
 fn tasks(state: &State) -> ByState {
@@ -104,14 +104,6 @@ fn tasks(state: &State) -> ByState {
         ("cancelled", counts.cancelled),
     ];
     by_state.into_iter().map(|(state, count)| (state, wide(count))).collect()
-}
-
-fn status(state: WorkerState) -> &'static str {
-    match state {
-        WorkerState::Healthy => "healthy",
-        WorkerState::Suspect => "suspect",
-        WorkerState::Offline => "offline",
-    }
 }
 
 fn wide(count: usize) -> u64 {

@@ -60,7 +60,7 @@ impl State {
         let running: u32 = job.stages.iter().map(|stage| stage.running).sum();
         let active = self.tables.job_tasks(job.id).filter(|task| task.state.is_active()).count();
         if job.state.is_terminal() != (open == 0) {
-            return Err(format!("job {} is {:?} with {open} open tasks", job.id, job.state));
+            return Err(format!("job {} is {} with {open} open tasks", job.id, job.state));
         }
         if usize::try_from(running) != Ok(active) {
             return Err(format!("job {} counts {running} running tasks, has {active}", job.id));

@@ -63,7 +63,7 @@ impl Session {
             state: line.option("state").map(|name| {
                 use TaskState::{Assigned, Cancelled, Completed, Failed, Pending, Running};
                 let states = [Pending, Assigned, Running, Completed, Failed, Cancelled];
-                states.into_iter().find(|state| format!("{state:?}").to_lowercase() == name).unwrap()
+                states.into_iter().find(|state| state.to_string() == name).unwrap()
             }),
             worker: line.option("worker").map(WorkerId::new),
             job: line.option("job").map(|id| JobId(id.parse().unwrap())),

@@ -73,7 +73,7 @@ impl<'a> Line<'a> {
             },
             "mark" => {
                 let states = [WorkerState::Healthy, WorkerState::Suspect, WorkerState::Offline];
-                let named = |state: &WorkerState| format!("{state:?}").to_lowercase() == self.words[1];
+                let named = |state: &WorkerState| state.to_string() == self.words[1];
                 let state = states.into_iter().find(named).unwrap();
                 Command::MarkWorker { worker: self.worker(), state, last_seen: Millis(self.value("seen", 0)) }
             }

@@ -27,7 +27,7 @@ fn outcome(outcome: &Outcome) -> String {
 }
 
 pub(crate) fn task(task: &Task) -> String {
-    let mut line = format!("task {} {} {:?}", task.id, task.spec.kind, task.state);
+    let mut line = format!("task {} {} {}", task.id, task.spec.kind, task.state);
     if let Some(worker) = &task.worker {
         line += &format!(" attempt {} on {worker}", task.attempt);
     }
@@ -57,13 +57,13 @@ pub(crate) fn task(task: &Task) -> String {
 pub(crate) fn worker(worker: &Worker) -> String {
     let Worker { id, cloud, capacity, kinds, active, state, last_seen, .. } = worker;
     format!(
-        "worker {id} {state:?} cloud {cloud:?} active {active}/{capacity} kinds {} seen {last_seen}",
+        "worker {id} {state} cloud {cloud:?} active {active}/{capacity} kinds {} seen {last_seen}",
         words(kinds.iter())
     )
 }
 
 pub(crate) fn job(job: &Job) -> String {
-    let mut line = format!("job {} {:?}", job.id, job.state);
+    let mut line = format!("job {} {}", job.id, job.state);
     for (name, stage) in
         ["map", "reduce", "publish"].iter().zip(&job.stages).filter(|(_, stage)| stage.tasks > 0)
     {
