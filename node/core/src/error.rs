@@ -52,6 +52,19 @@ pub enum Rejection {
     /// A job that is over.
     #[error("job {0} is already over")]
     JobOver(JobId),
+    /// A task asks for a worker that is not there.
+    #[error(
+        "task {place} of the request asks for worker {worker}, which is not registered; registered: {}",
+        names(known)
+    )]
+    WorkerNotRegistered {
+        /// Place of the task in the request, from 0.
+        place: usize,
+        /// The worker that it asks for.
+        worker: WorkerId,
+        /// Those that are registered, in order.
+        known: Vec<WorkerId>,
+    },
     /// The command itself makes no sense.
     #[error("{0}")]
     Invalid(String),
@@ -59,4 +72,16 @@ pub enum Rejection {
 
 fn holder(current: Attempt, worker: &str) -> String {
     if worker.is_empty() { "nobody holds it".to_owned() } else { format!("worker {worker} holds {current}") }
+}
+
+/// The first of them; a cluster may have thousands.
+fn names(workers: &[WorkerId]) -> String {
+    const SHOWN: usize = 20;
+    let mut text = workers.iter().take(SHOWN).map(WorkerId::as_str).collect::<Vec<_>>().join(", ");
+    match workers.len().saturating_sub(SHOWN) {
+        0 if text.is_empty() => "none".clone_into(&mut text),
+        0 => {}
+        more => text += &format!(" and {more} more"),
+    }
+    text
 }

@@ -2,15 +2,16 @@
 //!
 //! Tasks are taken strictly in order of priority, then age. A task with a cloud affinity goes to a worker of that
 //! cloud when one waits with room, otherwise to any that waits and runs its kind: locality is a preference, no slot
-//! stays empty for it, so no task starves. Pending tasks are indexed by kind, so tasks of a kind that nobody runs
-//! are not even looked at. One call costs O(max * waiting workers + kinds), however many tasks are pending.
+//! stays empty for it, so no task starves. A task that asks for one worker goes to that one or stays pending. Pending
+//! tasks are indexed by kind and by the worker that they ask for, so those that no waiting worker can run are not even
+//! looked at. One call costs O(max * waiting workers + their kinds), however many tasks are pending.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Grant;
 use crate::ids::WorkerId;
-use crate::state::State;
+use crate::state::{Lane, State};
 use crate::task::Task;
 use crate::worker::{Worker, WorkerState};
 
@@ -28,12 +29,11 @@ pub struct Waiting {
 pub fn grants(state: &State, idle: &[Waiting], max: usize) -> Vec<Grant> {
     let mut rooms = rooms(state, idle);
     let pending = &state.tables.index.pending;
-    let kinds: std::collections::BTreeSet<&str> =
-        rooms.iter().flat_map(|room| room.worker.kinds.iter().map(String::as_str)).collect();
-    // The next task of each kind; the queues stay sorted, so the smallest head is the next task of all.
+    let lanes: BTreeSet<Lane> = rooms.iter().flat_map(|room| lanes(room.worker)).collect();
+    // The next task of each lane; the queues stay sorted, so the smallest head is the next task of all.
     let mut heads = BTreeMap::new();
-    for kind in kinds {
-        let mut queue = pending.get(kind).into_iter().flatten();
+    for lane in &lanes {
+        let mut queue = pending.get(lane).into_iter().flatten();
         if let Some(place) = queue.next() {
             heads.insert(*place, queue);
         }
@@ -42,7 +42,7 @@ pub fn grants(state: &State, idle: &[Waiting], max: usize) -> Vec<Grant> {
     while grants.len() < max {
         let Some(((_, id), mut queue)) = heads.pop_first() else { break };
         let Some(task) = state.task(id) else { continue };
-        // Nobody with room for this kind: nor for the rest of its queue, which is not put back.
+        // Nobody with room for this task: nor for the rest of its lane, which is not put back.
         let Some(room) = pick(&mut rooms, task) else { continue };
         room.free = room.free.saturating_sub(1);
         grants.push(Grant { task: id, worker: room.worker.id.clone() });
@@ -75,10 +75,16 @@ fn rooms<'a>(state: &'a State, idle: &[Waiting]) -> Vec<Room<'a>> {
         .collect()
 }
 
+/// What a worker can run: of each of its kinds the tasks for any worker, and those for it alone.
+fn lanes(worker: &Worker) -> impl Iterator<Item = Lane> {
+    let only = [None, Some(worker.id.clone())];
+    worker.kinds.iter().flat_map(move |kind| only.clone().map(|worker| Lane { kind: kind.clone(), worker }))
+}
+
 /// The worker for a task: in its cloud if possible, then the one with the most room, then the first by id.
 fn pick<'r, 'a>(rooms: &'r mut [Room<'a>], task: &Task) -> Option<&'r mut Room<'a>> {
     let cloud = &task.spec.cloud_affinity;
-    let fit = rooms.iter_mut().filter(|room| room.free > 0 && room.worker.kinds.contains(&task.spec.kind));
+    let fit = rooms.iter_mut().filter(|room| room.free > 0 && room.worker.suits(&task.spec));
     fit.min_by_key(|room| {
         let far = !cloud.is_empty() && room.worker.cloud != *cloud;
         (far, Reverse(room.free))

@@ -8,7 +8,8 @@ use minicbor::{Decode, Encode};
 use crate::ids::{Attempt, JobId, Millis, TaskId, WorkerId};
 
 /// Task kinds that every worker of this version runs, in order. A worker may bring further ones.
-pub const KINDS: [&str; 5] = ["command", "matmul", "publish", "wordcount-map", "wordcount-reduce"];
+pub const KINDS: [&str; 6] =
+    ["command", "matmul", "publish", "storage-check", "wordcount-map", "wordcount-reduce"];
 
 /// What a client asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -34,6 +35,10 @@ pub struct TaskSpec {
     /// Same key and same spec: same task. Empty: none.
     #[n(6)]
     pub idempotency_key: String,
+    /// The only worker that may run it: it waits while that worker is away. `None`: any, as in records of versions
+    /// that did not have this field.
+    #[n(7)]
+    pub worker: Option<WorkerId>,
 }
 
 /// Where a task is in its life. `Completed`, `Failed` and `Cancelled` never change again.

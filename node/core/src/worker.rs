@@ -5,6 +5,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use crate::ids::{Millis, WorkerId};
+use crate::task::TaskSpec;
 
 /// Whether a worker is heard of. The leader proposes the changes; they are never computed from a clock here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -75,4 +76,11 @@ pub struct Worker {
     /// Memory in use, bytes.
     #[n(10)]
     pub memory_bytes: u64,
+}
+
+impl Worker {
+    /// Whether a task may be granted to it as far as the task's kind and the worker that it asks for go.
+    pub fn suits(&self, spec: &TaskSpec) -> bool {
+        self.kinds.contains(&spec.kind) && spec.worker.as_ref().is_none_or(|only| *only == self.id)
+    }
 }

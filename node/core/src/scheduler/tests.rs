@@ -5,7 +5,8 @@ use crate::command::{Command, Outcome, Proposal};
 use crate::ids::{LogIndex, Millis, TaskId};
 use crate::task::TaskSpec;
 
-/// Workers as `name/cloud/kinds+joined/capacity/slots`, tasks as `kind/affinity/priority`; grants as `task>worker`.
+/// Workers as `name/cloud/kinds+joined/capacity/slots`, tasks as `kind/affinity/priority`
+/// and `/worker` when they ask for one; grants as `task>worker`.
 fn check(workers: &str, tasks: &str, max: usize, expect: &str) {
     let (state, idle) = given(workers, tasks);
     let got: Vec<String> =
@@ -34,10 +35,14 @@ fn given(workers: &str, tasks: &str) -> (State, Vec<Waiting>) {
         );
     }
     for text in tasks.split_whitespace() {
-        let [kind, cloud, priority]: [&str; 3] = text.split('/').collect::<Vec<_>>().try_into().unwrap();
-        let (kind, cloud_affinity) = (kind.to_owned(), cloud.to_owned());
-        let spec =
-            TaskSpec { kind, cloud_affinity, priority: priority.parse().unwrap(), ..TaskSpec::default() };
+        let words: Vec<&str> = text.split('/').collect();
+        let spec = TaskSpec {
+            kind: words[0].to_owned(),
+            cloud_affinity: words[1].to_owned(),
+            priority: words[2].parse().unwrap(),
+            worker: words.get(3).map(|worker| WorkerId::new(worker)),
+            ..TaskSpec::default()
+        };
         run(&mut state, Command::SubmitTasks { specs: vec![spec] });
     }
     (state, idle)
@@ -68,6 +73,13 @@ fn grants_follow_priority_room_and_locality() {
     check("a/aws/x/1/1 b/aws/y/1/1", "x//9 x//9 y//0", 9, "1>a 3>b");
     // Several kinds on one worker share its room.
     check("a/aws/x+y/2/2", "x//0 y//3 x//1", 9, "2>a 3>a");
+    // A task for one worker goes there, whatever its affinity and whoever has more room.
+    check("a/aws/x/1/1 b/gcp/x/9/9", "x/gcp/0/a x//0", 9, "1>a 2>b");
+    // Those for a worker that does not wait or has no room block nobody, and nobody else gets them.
+    check("a/aws/x/9/9 b/gcp/x/9/0", "x//9/b x//9/b x//0", 9, "3>a");
+    check("a/aws/x/1/1 b/gcp/x/1/1", "x//9/a x//9/a x//0", 9, "1>a 3>b");
+    // Priority counts across both sorts.
+    check("a/aws/x/2/2", "x//0/a x//5 x//9/a", 9, "3>a 2>a");
     // Polls of one worker add up.
     check("a/aws/x/9/1 a/aws/x/9/1", "x//0 x//0 x//0", 9, "1>a 2>a");
 }

@@ -28,6 +28,7 @@ impl State {
                     return Err(Rejection::KeyConflict { key: key.to_owned(), what: "task", id: id.0 });
                 }
                 None => {
+                    self.check_worker(place, spec)?;
                     next = next.saturating_add(1);
                     if !key.is_empty() {
                         keys.insert(key, (TaskId(next), spec));
@@ -40,6 +41,22 @@ impl State {
             known.unwrap_or_else(|| self.insert_task(spec.clone(), None))
         });
         Ok(Outcome::Submitted(ids.collect()))
+    }
+
+    /// A task that asks for a worker which nobody knows, or which does not run its kind, would wait for ever.
+    fn check_worker(&self, place: usize, spec: &TaskSpec) -> Result<(), Rejection> {
+        let Some(only) = &spec.worker else { return Ok(()) };
+        let Some(worker) = self.worker(only) else {
+            let known = self.workers().map(|worker| worker.id.clone()).collect();
+            return Err(Rejection::WorkerNotRegistered { place, worker: only.clone(), known });
+        };
+        if worker.suits(spec) {
+            return Ok(());
+        }
+        let (kind, runs) = (&spec.kind, worker.kinds.join(", "));
+        Err(Rejection::Invalid(format!(
+            "task {place} of the request: worker {only} does not run {kind:?}; it runs {runs}"
+        )))
     }
 
     /// Makes a pending task.

@@ -57,14 +57,22 @@ pub(crate) enum Finished {
     Job(JobId),
 }
 
-/// Place of a pending task among those of its kind: higher priority first, then the older.
+/// Pending tasks of which a worker can run either all or none: those of one kind that ask for the same worker, or for
+/// none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lane {
+    pub(crate) kind: String,
+    pub(crate) worker: Option<WorkerId>,
+}
+
+/// Place of a pending task in its lane: higher priority first, then the older.
 pub(crate) type Place = (Reverse<i32>, TaskId);
 
 /// All indexes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Indexes {
-    /// Pending tasks by kind, so that a kind which nobody runs is in nobody's way.
-    pub(crate) pending: Multi<String, Place>,
+    /// Pending tasks by lane, so that tasks which nobody can run now are in nobody's way.
+    pub(crate) pending: Multi<Lane, Place>,
     pub(crate) by_state: Multi<TaskState, TaskId>,
     /// Tasks whose current or last attempt was this worker's.
     pub(crate) by_worker: Multi<WorkerId, TaskId>,
@@ -84,7 +92,7 @@ impl Indexes {
     pub(crate) fn link_task(&mut self, task: &Task, droppable: bool) {
         self.by_state.insert(&task.state, task.id);
         if task.state == TaskState::Pending {
-            self.pending.insert(&task.spec.kind, place(task));
+            self.pending.insert(&lane(task), place(task));
         }
         if let Some(worker) = &task.worker {
             self.by_worker.insert(worker, task.id);
@@ -109,7 +117,7 @@ impl Indexes {
     pub(crate) fn unlink_task(&mut self, task: &Task) {
         self.by_state.remove(&task.state, &task.id);
         if task.state == TaskState::Pending {
-            self.pending.remove(&task.spec.kind, &place(task));
+            self.pending.remove(&lane(task), &place(task));
         }
         if let Some(worker) = &task.worker {
             self.by_worker.remove(worker, &task.id);
@@ -140,6 +148,10 @@ impl Indexes {
             self.job_keys.remove(&job.spec.idempotency_key);
         }
     }
+}
+
+fn lane(task: &Task) -> Lane {
+    Lane { kind: task.spec.kind.clone(), worker: task.spec.worker.clone() }
 }
 
 fn place(task: &Task) -> Place {

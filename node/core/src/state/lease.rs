@@ -93,7 +93,7 @@ impl State {
         let worker = self.worker(&grant.worker)?;
         let fit = worker.state != WorkerState::Offline
             && worker.active < worker.capacity
-            && worker.kinds.contains(&task.spec.kind);
+            && worker.suits(&task.spec);
         fit.then_some(task)
     }
 }

@@ -18,6 +18,7 @@ mod retention;
 mod stage;
 mod tables;
 
+pub(crate) use index::Lane;
 pub(crate) use tables::Tables;
 
 use crate::codec;

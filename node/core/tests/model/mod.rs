@@ -45,7 +45,7 @@ impl Model {
                     let Some(worker) = self.workers.get(&grant.worker) else { continue };
                     let Some(task) = self.tasks.get_mut(&grant.task) else { continue };
                     let room = (held as u32) < worker.capacity && worker.state != WorkerState::Offline;
-                    if task.state == TaskState::Pending && room && worker.kinds.contains(&task.spec.kind) {
+                    if task.state == TaskState::Pending && room && suits(worker, &task.spec) {
                         task.state = TaskState::Assigned;
                         task.attempt = Attempt(index.0);
                         task.worker = Some(grant.worker.clone());
@@ -189,6 +189,10 @@ impl Model {
                     (self.tasks, self.last_task) = (tasks, last_task);
                     return None;
                 }
+                None if spec.worker.is_some() && !self.workers.values().any(|w| suits(w, spec)) => {
+                    (self.tasks, self.last_task) = (tasks, last_task);
+                    return None;
+                }
                 None => {
                     self.last_task += 1;
                     let (id, retries_left) = (TaskId(self.last_task), spec.retries);
@@ -210,6 +214,10 @@ impl Model {
         change(task);
         Some(Outcome::Task(Box::new(task.clone())))
     }
+}
+
+fn suits(worker: &Worker, spec: &TaskSpec) -> bool {
+    worker.kinds.contains(&spec.kind) && spec.worker.as_ref().unwrap_or(&worker.id) == &worker.id
 }
 
 fn end(task: &mut Task, state: TaskState, now: Millis) {

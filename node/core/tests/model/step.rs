@@ -105,6 +105,7 @@ fn task_spec(a: u8, b: u8) -> TaskSpec {
         payload: vec![a % 2],
         priority: i32::from(b % 3) - 1,
         retries: u32::from(a % 3),
+        worker: (a % 5 == 1).then(|| name(b / 4)),
         idempotency_key: if a.is_multiple_of(4) { format!("k{}", b % 4) } else { String::new() },
         ..TaskSpec::default()
     }

@@ -1,6 +1,6 @@
 //! The words of a script line: a verb, positional words, and `name=value` options.
 //!
-//! `at MS`; `submit KIND payload= cloud= prio= retries= key=` (several: apart by ` ; `); `assign TASK>WORKER.. lease=`;
+//! `at MS`; `submit KIND payload= cloud= prio= retries= key= worker=` (several: apart by ` ; `); `assign TASK>WORKER.. lease=`;
 //! `start|complete|fail WORKER TASK@ATTEMPT ..`; `cancel TASK`; `expire TASK@ATTEMPT..`; `extend lease=`;
 //! `register WORKER cloud= capacity= kinds=`; `heartbeat WORKER TASK@ATTEMPT.. lease=`; `mark WORKER STATE seen=`;
 //! `deregister WORKER`; `job inputs= reducers= output= kind= key=`; `canceljob JOB`; `set|del|cas KEY ..`;
@@ -158,6 +158,7 @@ fn task_spec(text: &str) -> TaskSpec {
         retries: line.value("retries", 0) as u32,
         timeout_ms: 1000,
         idempotency_key: line.string("key"),
+        worker: line.option("worker").map(WorkerId::new),
     }
 }
 

@@ -28,6 +28,9 @@ fn outcome(outcome: &Outcome) -> String {
 
 pub(crate) fn task(task: &Task) -> String {
     let mut line = format!("task {} {} {}", task.id, task.spec.kind, task.state);
+    if let Some(only) = &task.spec.worker {
+        line += &format!(" only {only}");
+    }
     if let Some(worker) = &task.worker {
         line += &format!(" attempt {} on {worker}", task.attempt);
     }
