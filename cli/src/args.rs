@@ -69,7 +69,8 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+/// A number of seconds as a flag gives it.
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let wrong = || format!("{text:?} is not a number of seconds from 0.001 to 3600");
     let value: f64 = text.parse().map_err(|_| wrong())?;
     if (0.001..=3600.0).contains(&value) { Ok(value) } else { Err(wrong()) }

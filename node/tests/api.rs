@@ -159,7 +159,7 @@ async fn what_is_too_long_names_its_limit() {
         (tasks.submit_task(task(String::new(), "", "")).await.unwrap_err(), "spec.kind is empty"),
         (
             tasks.submit_task(task(String::new(), "comand", "")).await.unwrap_err(),
-            "spec.kind \"comand\" is not one of command, matmul, publish, wordcount-map, wordcount-reduce",
+            "spec.kind \"comand\" is not one of command, matmul, publish, storage-check, wordcount-map, wordcount-reduce",
         ),
         (
             tasks.submit_task(task(String::new(), "command", "mars")).await.unwrap_err(),

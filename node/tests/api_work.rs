@@ -49,9 +49,19 @@ fn poll(wait_ms: u64) -> v1::PollTaskRequest {
 }
 
 async fn submit(tasks: &mut Tasks) -> u64 {
-    let spec = v1::TaskSpec { kind: "command".into(), payload: "{}".into(), ..v1::TaskSpec::default() };
+    submit_for(tasks, "").await.unwrap().id
+}
+
+/// For this worker only; for any when its name is empty.
+async fn submit_for(tasks: &mut Tasks, worker: &str) -> Result<v1::Task, Status> {
+    let spec = v1::TaskSpec {
+        kind: "command".into(),
+        payload: "{}".into(),
+        worker: worker.into(),
+        ..v1::TaskSpec::default()
+    };
     let request = v1::SubmitTaskRequest { spec: Some(spec) };
-    tasks.submit_task(request).await.unwrap().into_inner().task.unwrap().id
+    Ok(tasks.submit_task(request).await?.into_inner().task.unwrap())
 }
 
 async fn report(workers: &mut Workers, task: &v1::Task, outcome: Outcome) -> Result<(), Status> {
@@ -105,6 +115,32 @@ async fn a_task_is_granted_run_and_reported_once() {
     assert_eq!(reason(&refused), Some(Reason::StaleAttempt));
     report(&mut workers, &task, done()).await.unwrap();
     assert_eq!(state(&mut tasks, id).await, v1::TaskState::Completed);
+}
+
+/// A task for one worker goes past another that waits, and stands in no other task's way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_for_one_worker_waits_for_it() {
+    const OTHER: &str = "worker-2";
+    let (nodes, mut workers, mut tasks) = cluster(Duration::from_secs(60), Duration::from_secs(20)).await;
+    let mut others = WorkerServiceClient::new(nodes.channel(0, OTHER));
+    workers.register_worker(registration(WORKER)).await.unwrap();
+    let refused = submit_for(&mut tasks, OTHER).await.unwrap_err();
+    assert_eq!(reason(&refused), Some(Reason::Invalid));
+    assert!(
+        refused.message().ends_with("worker-2, which is not registered; registered: worker-1"),
+        "{refused:?}"
+    );
+    others.register_worker(registration(OTHER)).await.unwrap();
+
+    let only = submit_for(&mut tasks, OTHER).await.unwrap();
+    assert_eq!(only.spec.unwrap().worker, OTHER);
+    let any = submit(&mut tasks).await;
+    let granted = workers.poll_task(poll(60_000)).await.unwrap().into_inner().task.unwrap();
+    assert_eq!(granted.id, any, "the older task is for another worker");
+    assert_eq!(state(&mut tasks, only.id).await, v1::TaskState::Pending);
+    let poll = v1::PollTaskRequest { worker_id: OTHER.into(), ..poll(60_000) };
+    let granted = others.poll_task(poll).await.unwrap().into_inner().task.unwrap();
+    assert_eq!((granted.id, granted.worker.as_str()), (only.id, OTHER));
 }
 
 /// WRK-2, WRK-5: a silent worker is marked, its lease ends, its task is granted anew with a larger attempt. It is the same

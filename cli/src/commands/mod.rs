@@ -15,6 +15,7 @@ pub(crate) mod object_store;
 pub(crate) mod reference;
 pub(crate) mod status;
 pub(crate) mod storage;
+mod storage_workers;
 pub(crate) mod task;
 pub(crate) mod transfer;
 pub(crate) mod worker;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use farquorum_client::ClientError;
 use farquorum_proto::v1::{self, ListTasksRequest, TaskSpec, TaskState};
 use serde::Serialize;
 
@@ -12,6 +13,9 @@ use crate::args::Global;
 use crate::failure::Failure;
 use crate::output::{self, Show, rows};
 use crate::runtime;
+
+/// Between two looks at a task that somebody waits for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// `farquorum task`
 #[derive(Debug, Args)]
@@ -50,13 +54,16 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct SubmitArgs {
-    /// Kind: command, matmul, or another that a worker runs (`farquorum worker list`)
+    /// Kind: command, matmul, storage-check, or another that a worker runs (`farquorum worker list`)
     kind: String,
     /// JSON for that kind, such as '{"argv": ["uname", "-a"]}'
     payload: String,
     /// Prefer workers of this cloud
     #[arg(long, default_value = "", hide_default_value = true)]
     cloud: String,
+    /// Only this worker may run it; it waits while that one is away
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "ID")]
+    worker: String,
     /// Higher runs first
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     priority: i32,
@@ -106,6 +113,8 @@ struct Row {
     worker: String,
     attempt: u64,
     cloud: String,
+    /// The only worker that may run it; empty for any.
+    only_worker: String,
     priority: i32,
     job: u64,
     retries_left: u32,
@@ -134,6 +143,7 @@ impl From<v1::Task> for Row {
             worker: task.worker,
             attempt: task.attempt,
             cloud: spec.cloud_affinity,
+            only_worker: spec.worker,
             priority: spec.priority,
             job: task.job,
             retries_left: task.retries_left,
@@ -165,6 +175,9 @@ impl Show for Row {
             format!("kind      {}", self.kind),
             format!("state     {}", self.state),
         ];
+        if !self.only_worker.is_empty() {
+            lines.push(format!("only on   {}", self.only_worker));
+        }
         if self.attempt > 0 {
             lines.push(format!("worker    {} (attempt {})", self.worker, self.attempt));
         }
@@ -231,11 +244,11 @@ async fn submit(global: &Global, connection: &Connection, args: SubmitArgs) -> R
         retries: args.retries,
         timeout_ms: args.timeout_ms,
         idempotency_key: args.key,
+        worker: args.worker,
     };
     let mut task = connection.cluster.tasks().submit(spec).await?.task.unwrap_or_default();
-    while args.wait && !is_over(task.state()) {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        task = connection.cluster.tasks().get(task.id).await?.task.unwrap_or_default();
+    if args.wait {
+        task = until_over(connection, task).await?;
     }
     let failed = matches!(task.state(), TaskState::Failed | TaskState::Cancelled);
     let row = Row::from(task);
@@ -247,8 +260,14 @@ async fn submit(global: &Global, connection: &Connection, args: SubmitArgs) -> R
     }
 }
 
-fn is_over(state: TaskState) -> bool {
-    matches!(state, TaskState::Completed | TaskState::Failed | TaskState::Cancelled)
+/// Looks at the task until it is over.
+pub(super) async fn until_over(connection: &Connection, mut task: v1::Task) -> Result<v1::Task, ClientError> {
+    let is_over = |state| matches!(state, TaskState::Completed | TaskState::Failed | TaskState::Cancelled);
+    while !is_over(task.state()) {
+        tokio::time::sleep(LOOK_EVERY).await;
+        task = connection.cluster.tasks().get(task.id).await?.task.unwrap_or_default();
+    }
+    Ok(task)
 }
 
 async fn list(

@@ -15,6 +15,7 @@ mod kv;
 mod lab;
 mod shape;
 mod shapes;
+mod storage;
 mod tasks;
 mod terminal;
 
@@ -36,6 +37,8 @@ const PARTS: &[Part] = &[
     ("jobs: the result is the reference", jobs::equals_the_reference),
     ("jobs: detach and follow", jobs::detach_and_follow),
     ("jobs: bad input", jobs::bad_input),
+    ("storage: from every place", storage::from_every_place),
+    ("storage: workers that are away", storage::workers_that_are_away),
     ("certificates: init, issue, show", certs::round_trip),
     ("certificates: who is refused", certs::refused),
     ("colour only for a terminal that wants it", terminal::colour),

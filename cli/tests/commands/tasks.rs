@@ -48,7 +48,7 @@ pub(crate) fn kinds(sim: &Sim) {
 /// What is not done says why, with the exit code for it.
 pub(crate) fn refusals(sim: &Sim) {
     let yes = r#"{"argv": ["true"]}"#;
-    let known = "command, matmul, publish, wordcount-map, wordcount-reduce";
+    let known = "command, matmul, publish, storage-check, wordcount-map, wordcount-reduce";
     ran(sim, &["task", "submit", "comand", yes]).code(2).says(&["\"comand\" is not one of", known]);
     ran(sim, &["task", "submit", "command", "{"]).code(2).says(&["the payload is not JSON"]);
     ran(sim, &["task", "submit", "command", yes, "--cloud", "mars"])

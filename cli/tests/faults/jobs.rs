@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use farquorum_proto::v1::{Job, JobState, StageProgress};
-use farquorum_storage::{StorageSettings, Store};
 use serde_json::Value;
 
-use crate::lab::{Sim, await_that, text};
+use crate::lab::{Sim, await_that};
 use crate::run;
 
 /// Text files, and lines in each: about 4 MB.
@@ -16,8 +15,6 @@ const FILES: usize = 16;
 const LINES: usize = 5000;
 /// Input of one map task: many tasks, so that faults hit the middle of the job.
 const SPLIT_BYTES: &str = "32768";
-/// Largest part that the test reads.
-const PART_MAX: u64 = 64 << 20;
 
 /// Leases are short, so that the attempts of a worker that was stopped are taken from it while the test watches.
 const SHORT_LEASES: [&str; 4] = ["--set", "tasks.heartbeat_ms=500", "--set", "tasks.lease_ms=2000"];
@@ -52,12 +49,7 @@ fn a_word_count_survives_dead_stopped_and_isolated_workers() {
         let (job, took) = await_that("the end of the job", 120, || async { job().await.filter(over) }).await;
         assert_eq!(job.state(), JobState::Completed, "{}", job.error);
         println!("{:?}; over {} ms after the last fault", stage(&job), took.as_millis());
-        let mut found = parts(&sim, &job).await;
-        let expected = sim.ok(&["job", "reference", "--input", input.to_str().unwrap()]);
-        let mut expected: Vec<&str> = expected.lines().collect();
-        found.sort();
-        expected.sort_unstable();
-        assert_eq!(found, expected);
+        sim.equals_the_reference(&job.parts, input.to_str().unwrap()).await;
     });
 }
 
@@ -126,22 +118,4 @@ fn write_text(sim: &Sim) -> PathBuf {
         std::fs::write(folder.join(format!("{file}.txt")), content).unwrap();
     }
     folder
-}
-
-/// All lines of all published parts.
-async fn parts(sim: &Sim, job: &Job) -> Vec<String> {
-    let storage = sim.context().storage.unwrap();
-    let store = Store::open(&StorageSettings {
-        endpoint: storage.endpoint,
-        bucket: storage.bucket,
-        region: "us-east-1".to_owned(),
-        credentials: Some(storage.credentials),
-    })
-    .unwrap();
-    let mut lines = Vec::new();
-    for url in &job.parts {
-        let part = text(&store.get(url, PART_MAX).await.unwrap());
-        lines.extend(part.lines().map(str::to_owned));
-    }
-    lines
 }

@@ -15,6 +15,7 @@
 mod cluster;
 mod http;
 pub(crate) mod machine;
+mod objects;
 pub(crate) mod ran;
 pub(crate) mod terminal;
 mod terms;

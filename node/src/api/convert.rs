@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use farquorum_core::{
     Attempt, AttemptRef, InputSplit, Job, JobSpec, JobState, LogIndex, Stage, Task, TaskId, TaskSpec,
-    TaskState, Worker, WorkerState,
+    TaskState, Worker, WorkerId, WorkerState,
 };
 use farquorum_proto::v1;
 
@@ -25,6 +25,7 @@ pub(crate) fn task_spec_in(spec: v1::TaskSpec, default_timeout: Duration) -> Tas
         retries: spec.retries.unwrap_or(RETRIES),
         timeout_ms: if spec.timeout_ms == 0 { default_ms } else { spec.timeout_ms },
         idempotency_key: spec.idempotency_key,
+        worker: (!spec.worker.is_empty()).then(|| WorkerId::new(&spec.worker)),
     }
 }
 
@@ -37,7 +38,13 @@ fn task_spec_out(spec: &TaskSpec) -> v1::TaskSpec {
         retries: Some(spec.retries),
         timeout_ms: spec.timeout_ms,
         idempotency_key: spec.idempotency_key.clone(),
+        worker: name(spec.worker.as_ref()),
     }
+}
+
+/// An absent name is empty on the wire.
+fn name(worker: Option<&WorkerId>) -> String {
+    worker.map(ToString::to_string).unwrap_or_default()
 }
 
 pub(crate) fn task_out(task: &Task) -> v1::Task {
@@ -46,7 +53,7 @@ pub(crate) fn task_out(task: &Task) -> v1::Task {
         spec: Some(task_spec_out(&task.spec)),
         state: task_state_out(task.state).into(),
         attempt: task.attempt.0,
-        worker: task.worker.as_ref().map(ToString::to_string).unwrap_or_default(),
+        worker: name(task.worker.as_ref()),
         created_ms: task.created.0,
         assigned_ms: task.assigned.0,
         started_ms: task.started.0,

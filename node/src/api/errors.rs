@@ -83,7 +83,7 @@ pub(crate) fn rejection(rejection: &Rejection) -> Status {
         Rejection::WrongState { .. } | Rejection::JobOver(_) => Reason::Rejected,
         Rejection::StaleAttempt { .. } => Reason::StaleAttempt,
         Rejection::KeyConflict { .. } => Reason::KeyConflict,
-        Rejection::Invalid(_) => Reason::Invalid,
+        Rejection::WorkerNotRegistered { .. } | Rejection::Invalid(_) => Reason::Invalid,
     };
     wire::status(reason, rejection.to_string())
 }

@@ -14,7 +14,7 @@ use super::{Api, convert, errors, page};
 /// Tasks of one submission: they become one log entry.
 const TASKS_MAX: usize = 10_000;
 
-/// Longest kind, cloud and idempotency key, in bytes: names, not contents.
+/// Longest kind, cloud, worker and idempotency key, in bytes: names, not contents.
 const NAME_BYTES_MAX: u64 = 256;
 
 impl Api {
@@ -28,6 +28,7 @@ impl Api {
             ("spec.kind", &spec.kind),
             ("spec.cloud_affinity", &spec.cloud_affinity),
             ("spec.idempotency_key", &spec.idempotency_key),
+            ("spec.worker", &spec.worker),
         ] {
             check_size(what, name.len(), NAME_BYTES_MAX, "a fixed limit")?;
         }

@@ -70,8 +70,12 @@ impl Nodes {
         for node in &config.nodes {
             holder(&certs, Role::Node, &node.name);
         }
-        for (role, name) in [(Role::Worker, "worker-1"), (Role::Client, "client-1"), (Role::Admin, "admin-1")]
-        {
+        for (role, name) in [
+            (Role::Worker, "worker-1"),
+            (Role::Worker, "worker-2"),
+            (Role::Client, "client-1"),
+            (Role::Admin, "admin-1"),
+        ] {
             holder(&certs, role, name);
         }
         Self { config, dir, running: (0..count).map(|_| None).collect() }

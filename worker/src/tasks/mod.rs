@@ -8,6 +8,7 @@ mod command;
 mod matmul;
 mod object;
 mod publish;
+mod storage_check;
 mod wordcount;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use command::{CommandPayload, CommandResult};
 pub use matmul::{MatmulPayload, MatmulResult};
 pub use publish::{MANIFEST, Manifest, ManifestPart};
+pub use storage_check::StorageCheckPayload;
 pub use wordcount::partition_of;
 
 /// Longest input split of a map task in bytes: its distinct words are held in memory.
@@ -103,6 +105,7 @@ impl Default for Registry {
         registry.add("wordcount-map", wordcount::map);
         registry.add("wordcount-reduce", wordcount::reduce);
         registry.add("publish", publish::run);
+        registry.add("storage-check", storage_check::run);
         registry
     }
 }

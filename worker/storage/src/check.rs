@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::client::Store;
@@ -20,7 +20,7 @@ pub const CHECK_BYTES: usize = 1_000_000;
 const CREATORS: usize = 8;
 
 /// What the store did with "create only when absent".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConditionalCreate {
     /// Exactly one creator won and a later one was refused.
@@ -30,7 +30,7 @@ pub enum ConditionalCreate {
 }
 
 /// What the check found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckReport {
     /// Prefix that it wrote below; empty again afterwards.
     pub url: String,

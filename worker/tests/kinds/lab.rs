@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) struct Lab {
     pub(crate) store: Store,
+    pub(crate) settings: StorageSettings,
     _folder: TempDir,
     _stop: DropGuard,
 }
@@ -37,7 +38,8 @@ impl Lab {
             region: "us-east-1".to_owned(),
             credentials: Some(credentials),
         };
-        Self { store: Store::open(&settings).unwrap(), _folder: folder, _stop: stop.drop_guard() }
+        let store = Store::open(&settings).unwrap();
+        Self { store, settings, _folder: folder, _stop: stop.drop_guard() }
     }
 
     pub(crate) fn context(&self, task: u64, attempt: u64) -> Context {

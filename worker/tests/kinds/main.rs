@@ -11,3 +11,4 @@
 mod command;
 mod job;
 mod lab;
+mod storage_check;
