@@ -81,6 +81,8 @@ const STOPS: &[(Stop, Moment)] = &[
 fn an_interrupted_demo_leaves_nothing_and_the_next_one_works() {
     let Some(lab) = Lab::enter() else { return };
     let before = Traces::of(lab.state.path(), &[]);
+    // Takes down what the product leaves when this test fails.
+    let _left = lab.adopt("demo");
     for (stop, moment) in STOPS {
         let took = interrupted_demo(&lab, *stop, *moment);
         assert!(took < GONE_WITHIN, "{stop:?} {moment:?}: it took {took:?}");

@@ -91,10 +91,9 @@ fn an_interrupted_start_takes_everything_down() {
     let Some(lab) = Lab::enter() else { return };
     let before = Traces::of(lab.state.path(), &[]);
     for (stop, processes) in STOPS {
-        let name = lab.name();
-        let mut up = lab.command();
-        up.args(["sim", "--name", &name, "up"]);
-        let up = Terminal::run(up);
+        // Takes down what the product leaves when this test fails.
+        let sim = lab.adopt(&lab.name());
+        let up = Terminal::run(sim.command(&["sim", "up"]));
         let started = |traces: &Traces| traces.processes.len() >= *processes;
         assert!(started(&settled(&lab, &[], started)), "{processes} processes of the simulation");
         let status = up.stop(*stop);
@@ -104,8 +103,7 @@ fn an_interrupted_start_takes_everything_down() {
         let gone = after.processes.is_empty() && after.namespaces.is_empty();
         assert!(gone, "{stop:?} at {processes}: {after:?}");
         assert_eq!(after.interfaces, before.interfaces);
-        let mut down = lab.command();
-        assert!(down.args(["sim", "--name", &name, "down", "--purge"]).status().unwrap().success());
+        sim.down(true);
         assert_eq!(Traces::of(lab.state.path(), &[]), before);
     }
 }

@@ -90,7 +90,10 @@ impl Nodes {
     pub fn start_node(&mut self, place: usize) {
         let (stop, stopped) = oneshot::channel::<()>();
         let run = farquorum_node::run(self.config.clone(), self.options(place), async {
-            let _ = stopped.await;
+            // Dropped without a word: no graceful stop, which would wait for threads of a runtime that ends.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
         });
         self.running[place] = Some(Running { stop, ended: tokio::spawn(run) });
     }
