@@ -60,7 +60,7 @@ enum Verb {
     /// Hosts, links, ports, lateness of the emulator
     Status,
     /// Change a directed link while it runs
-    Link(link::LinkArgs),
+    Link(Box<link::LinkArgs>),
     /// Drop everything from one cloud or host to another
     Cut(verbs::PairArgs),
     /// Undo cuts: one directed pair, all of one cloud or host, or everything

@@ -18,11 +18,11 @@ mod jobs;
 mod lab;
 mod mounts;
 mod partitions;
-#[path = "../ran/mod.rs"]
-mod ran;
 mod snapshots;
 
 use std::future::Future;
+
+use lab::ran;
 
 /// Runs a test's work; two threads, since clients and sampling share the machine with the simulation.
 fn run(work: impl Future<Output = ()>) {
