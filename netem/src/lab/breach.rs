@@ -1,6 +1,7 @@
 //! Damage for tests: a cable between two hosts that bypasses the WAN, so that a test can see the self-test notice it,
 //! and a host that pulls its own cable.
 
+use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -55,15 +56,25 @@ impl Lab {
         })?;
         inside(to, move || {
             netlink::take_up("breach1", MTU, QUEUE_PACKETS, true)?;
+            own(there, "breach1")?;
             netlink::add_route("breach1", there, Target::Host(here))
         })?;
-        inside(from, move || netlink::add_route("breach0", here, Target::Host(there)))
+        inside(from, move || {
+            own(here, "breach0")?;
+            netlink::add_route("breach0", here, Target::Host(there))
+        })
     }
+}
+
+/// Gives an interface the host's IPv6 address: neighbour discovery finds an address only where it is (ARP finds it on
+/// any interface of the host).
+fn own(address: IpAddr, interface: &str) -> io::Result<()> {
+    if address.is_ipv6() { netlink::add_address(interface, address) } else { Ok(()) }
 }
 
 fn inside(
     netns: BorrowedFd<'_>,
-    f: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+    f: impl FnOnce() -> io::Result<()> + Send + 'static,
 ) -> Result<(), LabError> {
     let panicked = |_| Err(LabError::Child("the thread that makes a breach panicked".to_string()));
     in_netns(netns, f)?.join().unwrap_or_else(panicked)?.doing(|| "change a host's cables".to_string())

@@ -1,15 +1,14 @@
 //! UDP echoes with times in them: a responder inside one host, probes from another.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::sys::socket::{MsgFlags, sendto};
-
+use super::Protocol;
 use crate::clock;
 use crate::error::{Doing, LabError};
 use crate::lab::in_netns;
@@ -19,8 +18,8 @@ use crate::stamp::{self, Arrival};
 const ASK_BYTES: usize = 8;
 /// An answer: the probe, when the responder had it, and when it answered.
 const ANSWER_BYTES: usize = 24;
-/// Size of a probe and of an answer on the link, with IP and UDP headers.
-pub(super) const PACKET_BYTES: [f64; 2] = [36.0, 52.0];
+/// The same as floats: there, back.
+pub(super) const PAYLOAD_BYTES: [f64; 2] = [8.0, 24.0];
 /// Time between two probes of a pair.
 pub(super) const SPACING: Duration = Duration::from_millis(10);
 /// Pairs start one after another by this, so that their packets do not come due together.
@@ -45,7 +44,7 @@ pub(super) struct Echo {
 }
 
 impl Echo {
-    pub(super) fn start(netns: BorrowedFd<'_>, address: Ipv4Addr) -> Result<Echo, LabError> {
+    pub(super) fn start(netns: BorrowedFd<'_>, address: IpAddr) -> Result<Echo, LabError> {
         let socket = socket_in(netns, address)?;
         socket.set_read_timeout(Some(STOP_CHECK)).doing(|| "set the responder's timeout".to_string())?;
         let address = socket.local_addr().doing(|| "read the responder's address".to_string())?;
@@ -61,10 +60,14 @@ impl Echo {
                 };
                 let answer = [probe, at_ns.to_be_bytes(), clock::wall_ns().to_be_bytes()].concat();
                 // A lost answer is a lost probe, which the asker counts.
-                let _ = sendto(socket.as_raw_fd(), &answer, &asker, MsgFlags::empty());
+                let _ = socket.send_to(&answer, asker);
             }
         });
         Ok(Echo { address, stop, thread: Some(thread) })
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        if self.address.is_ipv4() { Protocol::Ipv4 } else { Protocol::Ipv6 }
     }
 }
 
@@ -84,7 +87,11 @@ pub(super) fn exchange(
     probes: usize,
     turn: usize,
 ) -> Result<Vec<Sample>, LabError> {
-    let socket = socket_in(netns, Ipv4Addr::UNSPECIFIED)?;
+    let any = match responder {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = socket_in(netns, any)?;
     socket.connect(responder).doing(|| format!("connect to {responder}"))?;
     thread::sleep(TURN * u32::try_from(turn).unwrap_or(0));
     let mut samples = Vec::with_capacity(probes);
@@ -130,7 +137,7 @@ fn read_answer(answer: &[u8; ANSWER_BYTES], back_ns: u64) -> Option<Sample> {
     Some(Sample { rtt_ns: one_way_ns + back_ns.checked_sub(answered_ns)?, one_way_ns })
 }
 
-fn socket_in(netns: BorrowedFd<'_>, address: Ipv4Addr) -> Result<UdpSocket, LabError> {
+fn socket_in(netns: BorrowedFd<'_>, address: IpAddr) -> Result<UdpSocket, LabError> {
     let making = in_netns(netns, move || UdpSocket::bind((address, 0)))?;
     let panicked = |_| Err(LabError::Child("a thread that makes a socket panicked".to_string()));
     let socket =

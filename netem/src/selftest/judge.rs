@@ -1,12 +1,13 @@
 //! Whether measured times agree with a link's shape. Pure.
 //!
-//! The median may be off by max(0.3 ms, 1 %). Jitter widens this by three standard errors of a median (of as
-//! many samples as are independent, since jitter has a memory), plus one standard deviation towards late (behind a slow
-//! packet the others queue up: first in, first out). Loss only takes
-//! probes away; that all of them are lost is a finding unless the configured loss explains it.
+//! The median may be off by max(0.3 ms, 1 %). Jitter widens this by three standard errors of a median (of as many
+//! samples as are independent, since jitter has a memory), plus one standard deviation towards late (behind a slow
+//! packet the others queue up: first in, first out; and two skewed directions have a later median than the sum of
+//! theirs). Loss only takes probes away; that all of them are lost is a finding unless a cut or the configured loss
+//! explains it, which is then said.
 
-use super::PairResult;
-use super::echo::{PACKET_BYTES, SPACING, Sample};
+use super::echo::{PAYLOAD_BYTES, SPACING, Sample};
+use super::{PairResult, Protocol};
 use crate::wan::LinkReport;
 
 const ERROR_MS: f64 = 0.3;
@@ -14,26 +15,28 @@ const ERROR_SHARE: f64 = 0.01;
 /// Silence that is less likely than this by the configured loss is not by the configured loss.
 const CHANCE_MIN: f64 = 1e-6;
 
-/// The two links of a round trip.
+/// The two links of a round trip, and the protocol of its packets.
 pub(super) struct Expected<'a> {
+    pub(super) protocol: Protocol,
     pub(super) there: &'a LinkReport,
     pub(super) back: &'a LinkReport,
 }
 
 /// Judges the answers of one pair, of which `sent` were asked for.
 pub(super) fn judge(expected: &Expected<'_>, samples: &[Sample], sent: usize, floor: Sample) -> PairResult {
-    let Expected { there, back } = expected;
-    let round = Bound::of(&[there, back], samples.len());
-    let one_way = Bound::of(&[there], samples.len());
+    let Expected { there, back, protocol } = expected;
+    let round = Bound::of(&[there, back], *protocol, samples.len());
+    let one_way = Bound::of(&[there], *protocol, samples.len());
     let measured_ms = median(samples.iter().map(|sample| sample.rtt_ns)).map(|ns| ms(ns) - ms(floor.rtt_ns));
     let there_ms =
         median(samples.iter().map(|sample| sample.one_way_ns)).map(|ns| ms(ns) - ms(floor.one_way_ns));
+    let silence = if measured_ms.is_none() { explained_silence(expected, sent) } else { None };
     let problem = match (measured_ms, there_ms) {
         (Some(_), _) if there.cut || back.cut => Some("answers although the link is cut".to_string()),
         (Some(measured_ms), Some(there_ms)) => {
             round.problem("round trip", measured_ms).or_else(|| one_way.problem("one way", there_ms))
         }
-        _ if silence_is_explained(expected, sent) => None,
+        _ if silence.is_some() => None,
         _ => Some(format!("none of {sent} probes was answered")),
     };
     PairResult {
@@ -41,10 +44,12 @@ pub(super) fn judge(expected: &Expected<'_>, samples: &[Sample], sent: usize, fl
         to: there.to.clone(),
         configured_ms: round.configured_ms,
         measured_ms,
+        ipv6_ms: None,
         error_ms: measured_ms.map(|measured_ms| measured_ms - round.configured_ms),
         allowed_ms: round.allowed_ms,
         ok: problem.is_none(),
         problem,
+        note: silence.map(str::to_string),
     }
 }
 
@@ -57,11 +62,12 @@ struct Bound {
 }
 
 impl Bound {
-    fn of(links: &[&LinkReport], samples: usize) -> Bound {
+    fn of(links: &[&LinkReport], protocol: Protocol, samples: usize) -> Bound {
         let time_ms = |(link, bytes): (&&LinkReport, f64)| {
+            let bytes = bytes + protocol.header_bytes();
             link.shape.median_delay_ms() + link.shape.rate_mbit.map_or(0.0, |mbit| bytes * 8e-3 / mbit)
         };
-        let configured_ms = links.iter().zip(PACKET_BYTES).map(time_ms).sum::<f64>();
+        let configured_ms = links.iter().zip(PAYLOAD_BYTES).map(time_ms).sum::<f64>();
         let jitter_ms = links.iter().map(|link| link.shape.jitter_deviation_ms().powi(2)).sum::<f64>().sqrt();
         let samples = independent(samples, links);
         // The standard error of a median is 1.25 times that of a mean.
@@ -98,16 +104,18 @@ fn independent(samples: usize, links: &[&LinkReport]) -> f64 {
     (samples * (1.0 - correlation) / (1.0 + correlation)).max(1.0)
 }
 
-/// Whether cuts or the configured loss may swallow every probe.
-fn silence_is_explained(expected: &Expected<'_>, sent: usize) -> bool {
+/// Why no probe needs to come back: a cut, or a configured loss that may well swallow every one.
+fn explained_silence(expected: &Expected<'_>, sent: usize) -> Option<&'static str> {
     let links = [expected.there, expected.back];
+    if links.iter().any(|link| link.cut || link.cut_host_pairs > 0) {
+        return Some("cut");
+    }
     let answered: f64 = links.iter().map(|link| 1.0 - link.shape.loss.share()).product();
     let silence = (1.0 - answered).powi(i32::try_from(sent).unwrap_or(i32::MAX));
     // Bursts make it likelier that one direction loses everything.
     let in_a_burst = links.map(|link| link.shape.loss.silence(u32::try_from(sent).unwrap_or(u32::MAX)));
-    silence > CHANCE_MIN
-        || in_a_burst.iter().any(|chance| *chance > CHANCE_MIN)
-        || links.iter().any(|link| link.cut || link.cut_host_pairs > 0)
+    let likely = silence > CHANCE_MIN || in_a_burst.iter().any(|chance| *chance > CHANCE_MIN);
+    likely.then_some("all probes lost, as the configured loss allows")
 }
 
 /// The middle value; none of nothing.
@@ -143,6 +151,10 @@ mod tests {
         LinkReport { from, to, shape, cut: false, cut_host_pairs: 0, counters: Counters::default() }
     }
 
+    fn ipv4<'a>(there: &'a LinkReport, back: &'a LinkReport) -> Expected<'a> {
+        Expected { there, back, protocol: Protocol::Ipv4 }
+    }
+
     /// (delay, jitter, loss, cut, what was measured there and back, part of the problem or none).
     type Verdict = (f64, f64, f64, bool, Option<(f64, f64)>, Option<&'static str>);
 
@@ -173,12 +185,14 @@ mod tests {
             let ns = |ms: f64| u64::try_from(Duration::from_secs_f64(ms / 1e3).as_nanos()).unwrap();
             let sample = measured.map(|(a, b)| Sample { rtt_ns: ns(a + b), one_way_ns: ns(a) });
             let samples = vec![sample; 5].into_iter().flatten().collect::<Vec<_>>();
-            let result = judge(&Expected { there: &there, back: &back }, &samples, 5, Sample::default());
+            let result = judge(&ipv4(&there, &back), &samples, 5, Sample::default());
             let found = result.problem.as_deref();
             let agrees = match problem {
                 Some(part) => found.is_some_and(|found| found.contains(part)),
                 None => found.is_none(),
             };
+            let said = result.note.is_some();
+            assert_eq!(said, measured.is_none() && problem.is_none(), "{case:?}: {:?}", result.note);
             assert!(agrees && result.ok == problem.is_none(), "{case:?}: {found:?}");
         }
     }
@@ -189,8 +203,11 @@ mod tests {
         // 36 bytes at 100 kbit/s take 2.88 ms, 52 take 4.16 ms; 0.5 ms are the emulator's own.
         let sample = Sample { rtt_ns: 27_540_000, one_way_ns: 13_130_000 };
         let floor = Sample { rtt_ns: 500_000, one_way_ns: 250_000 };
-        let result = judge(&Expected { there: &slow, back: &slow }, &[sample; 5], 5, floor);
+        let result = judge(&ipv4(&slow, &slow), &[sample; 5], 5, floor);
         assert_eq!(result.problem, None);
         assert!((result.configured_ms - 27.04).abs() < 1e-9);
+        // IPv6 headers are 20 bytes longer: 1.6 ms each way.
+        let ipv6 = Expected { protocol: Protocol::Ipv6, ..ipv4(&slow, &slow) };
+        assert!((judge(&ipv6, &[sample; 5], 5, floor).configured_ms - 30.24).abs() < 1e-9);
     }
 }

@@ -9,20 +9,21 @@
 
 mod echo;
 mod judge;
+mod protocol;
+mod ways;
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
 use std::thread;
 
-use nix::ifaddrs::getifaddrs;
-use nix::net::if_::InterfaceFlags;
 use serde::Serialize;
 
-use crate::error::{Doing, LabError};
-use crate::lab::{HostSpec, INTERFACE, Lab, in_netns};
+use crate::error::LabError;
+use crate::lab::{HostSpec, Lab};
 use crate::wan::LinkReport;
 use echo::{Echo, Sample, exchange};
 use judge::{Expected, judge};
+use protocol::Protocol;
+use ways::second_ways_of;
 
 /// Probes of a round.
 const PROBES: usize = 5;
@@ -40,6 +41,8 @@ pub struct PairResult {
     pub configured_ms: f64,
     /// Measured round trip, median, less the emulator's own time; none when nothing came back.
     pub measured_ms: Option<f64>,
+    /// The same over IPv6; none when nothing came back, or the hosts have no IPv6.
+    pub ipv6_ms: Option<f64>,
     /// Measured less configured.
     pub error_ms: Option<f64>,
     /// Largest error that passes.
@@ -48,6 +51,8 @@ pub struct PairResult {
     pub ok: bool,
     /// What is wrong, in words.
     pub problem: Option<String>,
+    /// Why nothing came back although the pair passes: it is cut, or its loss is high.
+    pub note: Option<String>,
 }
 
 /// What the self-test found.
@@ -80,30 +85,58 @@ impl SelfTest {
 pub fn run(lab: &Lab) -> Result<SelfTest, LabError> {
     let links = Links::of(lab)?;
     let first = first_hosts(lab);
-    let echoes = first
+    let protocols = Protocol::of(lab);
+    let echoes: Echoes<'_> = first
         .values()
-        .map(|host| Ok((host.cloud.as_str(), Echo::start(lab.netns_of(&host.name)?, host.address)?)))
+        .flat_map(|host| protocols.iter().map(move |protocol| (host, *protocol)))
+        .map(|(host, protocol)| {
+            let echo = Echo::start(lab.netns_of(&host.name)?, protocol.address(host))?;
+            Ok(((host.cloud.as_str(), protocol), echo))
+        })
         .collect::<Result<BTreeMap<_, _>, LabError>>()?;
     let floor = measure_floor(lab, &links, &echoes)?;
     let mut second_ways = Vec::new();
     for host in &lab.spec().hosts {
         second_ways.extend(second_ways_of(lab.netns_of(&host.name)?, &host.name)?);
     }
-    let tests =
-        first.iter().flat_map(|from| first.iter().filter(move |to| to.0 != from.0).map(move |to| (from, to)));
-    let pairs = thread::scope(|scope| {
+    let tests = first
+        .iter()
+        .flat_map(|from| first.iter().filter(move |to| to.0 != from.0).map(move |to| (from, to)))
+        .flat_map(|(from, to)| protocols.iter().map(move |protocol| (from, to, *protocol)));
+    let results = thread::scope(|scope| {
         let running: Vec<_> = tests
             .enumerate()
-            .filter_map(|(turn, ((from, host), (to, _)))| {
-                let (echo, links) = (echoes.get(to)?, &links);
+            .filter_map(|(turn, ((from, host), (to, _), protocol))| {
+                let (echo, links) = (echoes.get(&(*to, protocol))?, &links);
                 Some(scope.spawn(move || test_pair(lab, links, (from, to), &host.name, echo, floor, turn)))
             })
             .collect();
         let panicked = |_| Err(LabError::Child("a thread of the self-test panicked".to_string()));
         running.into_iter().map(|test| test.join().unwrap_or_else(panicked)).collect::<Result<Vec<_>, _>>()
     })?;
+    // Results of the same pair follow each other.
+    let pairs = results.chunks(protocols.len()).filter_map(merge).collect();
     Ok(SelfTest { pairs, floor_us: judge::ms(floor.rtt_ns) * 1e3, second_ways })
 }
+
+/// One result of the results of each protocol, the first of which is IPv4.
+fn merge(results: &[PairResult]) -> Option<PairResult> {
+    let mut merged = results.first()?.clone();
+    if let Some(ipv6) = results.get(1) {
+        merged.ipv6_ms = ipv6.measured_ms;
+        merged.ok &= ipv6.ok;
+        let problem = ipv6.problem.as_ref().map(|problem| format!("IPv6: {problem}"));
+        merged.note = merged.note.or_else(|| ipv6.note.clone());
+        merged.problem = match (merged.problem.take(), problem) {
+            (Some(ipv4), Some(ipv6)) => Some(format!("{ipv4}; {ipv6}")),
+            (ipv4, ipv6) => ipv4.or(ipv6),
+        };
+    }
+    Some(merged)
+}
+
+/// The responders: one in the first host of each cloud, for each protocol.
+type Echoes<'a> = BTreeMap<(&'a str, Protocol), Echo>;
 
 /// The first host of each cloud.
 fn first_hosts(lab: &Lab) -> BTreeMap<&str, &HostSpec> {
@@ -119,28 +152,31 @@ impl Links {
         Ok(Links(links.into_iter().map(|link| ((link.from.clone(), link.to.clone()), link)).collect()))
     }
 
-    fn expected(&self, from: &str, to: &str) -> Result<Expected<'_>, LabError> {
+    fn expected(&self, from: &str, to: &str, protocol: Protocol) -> Result<Expected<'_>, LabError> {
         let one = |a: &str, b: &str| {
             let missing = || LabError::Spec(format!("link {a} -> {b} is not in the WAN"));
             self.0.get(&(a.to_string(), b.to_string())).ok_or_else(missing)
         };
-        Ok(Expected { there: one(from, to)?, back: one(to, from)? })
+        Ok(Expected { protocol, there: one(from, to)?, back: one(to, from)? })
     }
 }
 
 /// The emulator's own time: an echo between two hosts of one cloud, less the local link's delay.
-fn measure_floor(lab: &Lab, links: &Links, echoes: &BTreeMap<&str, Echo>) -> Result<Sample, LabError> {
+fn measure_floor(lab: &Lab, links: &Links, echoes: &Echoes<'_>) -> Result<Sample, LabError> {
     let first = first_hosts(lab);
     let second = lab
         .spec()
         .hosts
         .iter()
         .find(|host| first.get(host.cloud.as_str()).is_some_and(|other| *other != *host));
-    let Some((host, echo)) = second.and_then(|host| Some((host, echoes.get(host.cloud.as_str())?))) else {
+    let Some((host, echo)) =
+        second.and_then(|host| Some((host, echoes.get(&(host.cloud.as_str(), Protocol::Ipv4))?)))
+    else {
         return Ok(Sample::default());
     };
     let samples = exchange(lab.netns_of(&host.name)?, echo.address, PROBES, 0)?;
-    let local_ns = links.expected(&host.cloud, &host.cloud)?.there.shape.delay_ms * 1e6;
+    let local_ns =
+        links.expected(&host.cloud, &host.cloud, Protocol::Ipv4)?.there.shape.median_delay_ms() * 1e6;
     let floor = |pick: fn(&Sample) -> u64, times: f64| {
         judge::median(samples.iter().map(pick)).map_or(0, |ns| judge::less(ns, local_ns * times))
     };
@@ -160,7 +196,7 @@ fn test_pair(
     floor: Sample,
     turn: usize,
 ) -> Result<PairResult, LabError> {
-    let expected = links.expected(from, to)?;
+    let expected = links.expected(from, to, echo.protocol())?;
     let mut samples = Vec::new();
     let mut result = None;
     for round in 1..=ROUNDS_MAX {
@@ -173,20 +209,4 @@ fn test_pair(
         }
     }
     result.ok_or_else(|| LabError::Child("the self-test sent no probe".to_string()))
-}
-
-/// Interfaces of a host that are up and are neither the loopback nor the WAN.
-fn second_ways_of(netns: BorrowedFd<'_>, host: &str) -> Result<Vec<String>, LabError> {
-    let looking = in_netns(netns, || {
-        let interfaces = getifaddrs()?.filter(|entry| entry.flags.contains(InterfaceFlags::IFF_UP));
-        let mut names: Vec<_> = interfaces.map(|entry| entry.interface_name).collect();
-        names.sort();
-        names.dedup();
-        Ok::<_, nix::Error>(names)
-    })?;
-    let panicked = |_| Err(LabError::Child("the look at the interfaces panicked".to_string()));
-    let names =
-        looking.join().unwrap_or_else(panicked)?.doing(|| format!("list the interfaces of {host}"))?;
-    let other = names.into_iter().filter(|name| name != "lo" && name != INTERFACE);
-    Ok(other.map(|name| format!("host {host} has a way around the WAN: interface {name} is up")).collect())
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use farquorum_config::{LinkShape, ShapeError};
 
-use super::counters::{Lateness, LinkReport};
+use super::counters::LinkReport;
+use super::lateness::{Lateness, LatenessMark};
 use super::strays::Strays;
 use crate::clock;
 use crate::lab::{LabSpec, known};
@@ -64,6 +65,7 @@ pub(crate) enum Command {
     HealAll { done: Sender<Changed> },
     Links { done: Sender<Vec<LinkReport>> },
     Lateness { done: Sender<Lateness> },
+    LatenessMark { done: Sender<LatenessMark> },
     Strays { done: Sender<Strays> },
     CpuTime { done: Sender<Duration> },
     Stop,
@@ -158,6 +160,17 @@ impl WanControl {
     /// How late packets were handed over, against the time that the model gave.
     pub fn lateness(&self) -> Result<Lateness, WanError> {
         self.ask(|done| Command::Lateness { done })
+    }
+
+    /// Marks the start of a period, for [`WanControl::lateness_since`].
+    pub fn lateness_mark(&self) -> Result<LatenessMark, WanError> {
+        self.ask(|done| Command::LatenessMark { done })
+    }
+
+    /// [`WanControl::lateness`] of the packets since a mark: whoever measures in this lab asks, and marks the result
+    /// invalid when [`Lateness::valid`] says so.
+    pub fn lateness_since(&self, start: &LatenessMark) -> Result<Lateness, WanError> {
+        Ok(self.lateness_mark()?.since(start))
     }
 
     /// Packets that reached no link, by reason.

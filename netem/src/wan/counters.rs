@@ -1,17 +1,12 @@
-//! What passed each directed link, and how late.
+//! What passed each directed link.
 
 use farquorum_config::LinkShape;
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::error::LabError;
 use crate::model::Reason;
 
-/// Longest lateness that is told apart, nanoseconds: a minute.
-const LATENESS_MAX_NS: u64 = 60_000_000_000;
-
-/// What a directed link did since the start. Offered plus duplicated is delivered, plus
-/// each kind of drop, plus what is in flight.
+/// What a directed link did since the start. Offered plus duplicated is delivered, plus each kind of drop, plus what
+/// is in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     /// Packets that entered.
@@ -77,47 +72,4 @@ pub struct LinkReport {
     pub cut_host_pairs: u64,
     /// What passed.
     pub counters: Counters,
-}
-
-/// How much later than due packets were handed over: the emulator's own error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Lateness {
-    /// Median, microseconds.
-    pub p50_us: f64,
-    /// 99th percentile, microseconds.
-    pub p99_us: f64,
-    /// Largest, microseconds.
-    pub max_us: f64,
-    /// Packets measured.
-    pub count: u64,
-}
-
-/// Records lateness without allocating.
-#[derive(Debug)]
-pub(super) struct LatenessLog(Histogram<u64>);
-
-impl LatenessLog {
-    pub(super) fn new() -> Result<LatenessLog, LabError> {
-        let histogram = Histogram::new_with_bounds(1, LATENESS_MAX_NS, 2);
-        Ok(LatenessLog(histogram.map_err(|error| LabError::Spec(format!("lateness histogram: {error}")))?))
-    }
-
-    pub(super) fn record(&mut self, late_ns: u64) {
-        self.0.saturating_record(late_ns);
-    }
-
-    pub(super) fn summary(&self) -> Lateness {
-        Lateness {
-            p50_us: micros(self.0.value_at_quantile(0.5)),
-            p99_us: micros(self.0.value_at_quantile(0.99)),
-            max_us: micros(self.0.max()),
-            count: self.0.len(),
-        }
-    }
-}
-
-/// Nanoseconds to microseconds; the histogram's bound keeps them far below 2^53.
-#[allow(clippy::as_conversions, reason = "integer to float has no other form for 64 bits")]
-fn micros(ns: u64) -> f64 {
-    ns as f64 / 1e3
 }

@@ -103,6 +103,7 @@ fn obey(traffic: &mut Traffic, commands: &Receiver<Command>, mut ear: &UnixStrea
             }
             Command::Links { done } => drop(done.send(traffic.links.report())),
             Command::Lateness { done } => drop(done.send(traffic.lateness.summary())),
+            Command::LatenessMark { done } => drop(done.send(traffic.lateness.mark())),
             Command::Strays { done } => drop(done.send(traffic.strays)),
             Command::CpuTime { done } => drop(done.send(clock::thread_cpu())),
             Command::Stop => return false,

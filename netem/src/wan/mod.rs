@@ -20,6 +20,7 @@ mod damage;
 mod engine;
 mod flight;
 mod icmp;
+mod lateness;
 mod links;
 mod pace;
 mod packet;
@@ -34,7 +35,8 @@ use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
 
 pub use control::{WanControl, WanError};
-pub use counters::{Counters, Lateness, LinkReport};
+pub use counters::{Counters, LinkReport};
+pub use lateness::{Lateness, LatenessMark};
 pub use strays::Strays;
 
 use crate::error::{Doing, LabError};

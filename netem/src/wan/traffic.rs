@@ -2,10 +2,10 @@
 
 use nix::errno::Errno;
 
-use super::counters::LatenessLog;
 use super::damage;
 use super::flight::Flight;
 use super::icmp::{self, Refusal};
+use super::lateness::LatenessLog;
 use super::links::{Links, Path};
 use super::routes::{Route, Routes};
 use super::strays::{Allowance, Strays};

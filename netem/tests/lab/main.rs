@@ -13,6 +13,7 @@
 )]
 
 mod harness;
+mod icmp;
 mod life;
 mod network;
 mod streams;
@@ -32,8 +33,34 @@ const CASES: &[Case] = &[
         name: "rtt_is_as_configured_without_root",
         run: || harness::inside(User::Nobody, || network::rtt(None)),
     },
+    Case {
+        name: "both_protocols_take_the_link",
+        run: || harness::inside(User::Caller, || icmp::echoes(None)),
+    },
+    Case {
+        name: "both_protocols_take_the_link_over_veth",
+        run: || harness::inside(User::Caller, || icmp::echoes(Some(DeviceKind::Packet))),
+    },
+    Case {
+        name: "traceroute_shows_the_gateway",
+        run: || harness::inside(User::Caller, || icmp::traceroute(None)),
+    },
+    Case {
+        name: "traceroute_shows_the_gateway_over_veth",
+        run: || harness::inside(User::Caller, || icmp::traceroute(Some(DeviceKind::Packet))),
+    },
+    Case { name: "nobody_is_unreachable", run: || harness::inside(User::Caller, icmp::unreachable) },
+    Case { name: "path_mtu_is_right", run: || harness::inside(User::Caller, || icmp::path_mtu(None)) },
+    Case {
+        name: "path_mtu_is_right_over_veth",
+        run: || harness::inside(User::Caller, || icmp::path_mtu(Some(DeviceKind::Packet))),
+    },
     Case { name: "no_direct_route", run: || harness::inside(User::Caller, network::no_direct_route) },
     Case { name: "a_second_way_is_refused", run: || harness::inside(User::Caller, network::second_way) },
+    Case {
+        name: "a_second_way_over_ipv6_is_refused",
+        run: || harness::inside(User::Caller, network::second_way_ipv6),
+    },
     Case { name: "cuts_have_one_direction", run: || harness::inside(User::Caller, network::cuts) },
     Case {
         name: "a_change_lets_no_packet_pass_early",

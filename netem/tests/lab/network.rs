@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use farquorum_config::{Jitter, LinkShape, Loss};
 use farquorum_netem::clock;
-use farquorum_netem::lab::{DeviceKind, Lab, in_netns};
+use farquorum_netem::lab::{DeviceKind, HostSpec, Lab, in_netns};
 use farquorum_netem::ping::{PingOptions, ping};
 use farquorum_netem::selftest;
 
@@ -24,13 +24,14 @@ pub(crate) fn rtt(kind: Option<DeviceKind>) {
     );
     for pair in &report.pairs {
         println!(
-            "    {} -> {}: {} ms, measured {:?}",
-            pair.from, pair.to, pair.configured_ms, pair.measured_ms
+            "    {} -> {}: {} ms, measured {:?}, IPv6 {:?}",
+            pair.from, pair.to, pair.configured_ms, pair.measured_ms, pair.ipv6_ms
         );
     }
     println!("    {:?}", lab.control().lateness().expect("a WAN"));
     assert!(report.passed(), "{:?}", report.problems());
     assert_eq!(report.pairs.len(), 6);
+    assert!(report.pairs.iter().all(|pair| pair.ipv6_ms.is_some()), "IPv6 is not tested");
     let expected = [("aws-11", "gcp-12", 50.0), ("aws-12", "azure-12", 75.0), ("azure-12", "gcp-12", 60.0)];
     for (from, to, configured_ms) in expected {
         let allowed_ms = (configured_ms * 0.01_f64).max(0.3);
@@ -76,12 +77,19 @@ pub(crate) fn no_direct_route() {
     let lab = lab(None);
     for host in &lab.spec().hosts {
         let mut command = Command::new("cat");
-        command.args(["/proc/net/route", "/proc/net/dev"]);
+        command.args(["/proc/net/route", "/proc/net/dev", "/proc/net/ipv6_route"]);
         lab.place(&host.name, &mut command).expect("a host");
         let output = String::from_utf8(command.output().expect("cat").stdout).expect("text");
         let routes: Vec<_> = output.lines().filter(|line| line.contains("\t00000000\t")).collect();
         assert_eq!(routes.len(), 1, "{output}");
         assert!(routes[0].starts_with("wan0\t00000000\t00000000\t"), "{output}");
+        // IPv6, apart from multicast (which nobody hears): the default route, the host itself.
+        let routes: Vec<_> =
+            output.lines().filter(|line| line.ends_with("wan0") && !line.starts_with("ff")).collect();
+        let default = |line: &&&str| line.starts_with(&"0".repeat(32));
+        let own = |line: &&&str| line.starts_with("fd00");
+        assert_eq!(routes.iter().filter(default).count(), 1, "{output}");
+        assert_eq!(routes.iter().filter(own).count() + 1, routes.len(), "{output}");
         let devices: Vec<_> =
             output.lines().filter_map(|line| Some(line.split_once(':')?.0.trim())).collect();
         assert!(devices.contains(&"wan0") && devices.contains(&"lo"), "{output}");
@@ -106,6 +114,18 @@ pub(crate) fn second_way() {
     let problems = report.problems().join("\n");
     println!("    {}", problems.replace('\n', "\n    "));
     for part in ["aws-11", "breach0", "breach1", "aws -> gcp: ", "gcp -> aws: ", "not shaped"] {
+        assert!(problems.contains(part), "`{part}` is not in:\n{problems}");
+    }
+    lab.stop();
+}
+
+/// SIM-4: the same for a cable that carries IPv6 alone.
+pub(crate) fn second_way_ipv6() {
+    let lab = lab(None);
+    lab.breach_ipv6("aws-11", "gcp-11").expect("a cable");
+    let problems = selftest::run(&lab).expect("a self-test").problems().join("\n");
+    println!("    {}", problems.replace('\n', "\n    "));
+    for part in ["breach0", "aws -> gcp: IPv6: ", "gcp -> aws: IPv6: ", "not shaped"] {
         assert!(problems.contains(part), "`{part}` is not in:\n{problems}");
     }
     lab.stop();
@@ -162,7 +182,11 @@ pub(crate) fn unknown_names() {
 }
 
 pub(crate) fn address(lab: &Lab, host: &str) -> Ipv4Addr {
-    lab.spec().hosts.iter().find(|other| other.name == host).expect("a host").address
+    self::host(lab, host).address
+}
+
+pub(crate) fn host<'a>(lab: &'a Lab, name: &str) -> &'a HostSpec {
+    lab.spec().hosts.iter().find(|host| host.name == name).expect("a host")
 }
 
 pub(crate) fn socket(lab: &Lab, host: &str) -> UdpSocket {
