@@ -9,7 +9,7 @@ CARGO := ci/cargo.sh
 BIN := bin/farquorum
 INPUT ?=
 
-.PHONY: help deps build test test-all lint fmt bench demo sim-up sim-down mutants clean
+.PHONY: help deps build test test-all vm-test lint fmt bench demo sim-up sim-down mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,7 +24,10 @@ build: deps ## build bin/farquorum
 test: lint build ## lint, and every test that needs no Docker and no virtual machine
 	@ci/test.sh
 
-test-all: test ## those, and what needs Docker or a virtual machine
+test-all: test vm-test ## those, and what needs Docker or a virtual machine
+
+vm-test: deps ## both backends of the WAN side by side, in a virtual machine whose kernel has netem
+	@ci/vm.sh
 
 lint: deps ## formatting, clippy, licences and advisories, shell scripts
 	@ci/lint.sh

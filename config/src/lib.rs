@@ -35,6 +35,6 @@ pub use shape::{
     ShapeKeys, Spread,
 };
 pub use types::{
-    Cloud, Cluster, Config, Ipv4Net, Lab, Limits, Link, LogBackend, Node, NodeId, Ports, Raft, Storage,
-    Tasks, Worker,
+    Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, Link, LogBackend, Node, NodeId, Ports, Raft,
+    Storage, Tasks, Worker,
 };

@@ -266,6 +266,21 @@ pub struct Lab {
     pub operator_cloud: String,
     /// Largest IP packet inside the lab, in bytes, 576 to 9000.
     pub mtu: u16,
+    /// What delays the packets.
+    pub backend: LabBackend,
+}
+
+/// What delays the packets of the simulation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabBackend {
+    /// User space: it has every shape, needs no module, and so is the same on every machine.
+    #[default]
+    Auto,
+    /// The WAN in user space.
+    User,
+    /// The kernel's netem; refused where there is none.
+    Kernel,
 }
 
 impl Config {

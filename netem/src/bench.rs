@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-use farquorum_config::{Ipv4Net, Link, LinkShape};
+use farquorum_config::{Ipv4Net, LabBackend, Link, LinkShape};
 use serde::Serialize;
 
 use crate::clock;
@@ -108,5 +108,6 @@ fn two_hosts() -> LabSpec {
         local: LinkShape::default(),
         mtu: 1_500,
         seed: 1,
+        backend: LabBackend::Auto,
     }
 }

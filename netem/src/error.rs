@@ -34,6 +34,13 @@ pub enum LabError {
     /// The process inside the new namespaces ended or failed before it was ready.
     #[error("the supervisor could not start in its namespaces: {0}")]
     Child(String),
+    /// The kernel backend was asked for, and the kernel has no netem.
+    #[error(
+        "this kernel's netem cannot be used: {0}\n\
+         ways out: load it (sudo modprobe sch_netem; Ubuntu has it in linux-modules-extra, Debian in the kernel's own \
+         package), or take the WAN in user space, which needs none: lab.backend = \"user\""
+    )]
+    NoNetem(String),
     /// No host of that name.
     #[error("no host `{name}` in the lab; hosts: {known}")]
     UnknownHost {

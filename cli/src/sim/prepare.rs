@@ -15,6 +15,7 @@ pub(crate) fn configuration(global: &Global, args: &UpArgs) -> Result<Loaded, Fa
     let mut sources = global.sources();
     sources.topology.clone_from(&args.topology);
     sources.preset.clone_from(&args.preset);
+    sources.overrides.extend(args.backend.iter().map(|name| ("lab.backend".to_owned(), name.clone())));
     let loaded = farquorum_config::load(&sources).map_err(Failure::usage)?;
     for warning in &loaded.warnings {
         output::say_aside(&format!("warning: {warning}"));

@@ -217,4 +217,6 @@ pub(super) static KEYS: &[Key] = &[
         "Cloud where the operator's host is: commands from outside enter there."),
     key("lab.mtu", whole(576, 9_000, BYTES), Value("1500"),
         "Largest IP packet inside the lab."),
+    key("lab.backend", Kind::Choice(&["auto", "user", "kernel"]), Value("\"auto\""),
+        "What delays the packets: the WAN in user space, or the kernel's netem. `auto` is user space."),
 ];

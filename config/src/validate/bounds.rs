@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Derived, known_cloud};
 use crate::finding::Report;
 use crate::raw::Raw;
-use crate::types::{Lab, Limits, Storage, Tasks};
+use crate::types::{Lab, LabBackend, Limits, Storage, Tasks};
 
 /// What a gRPC message holds beside a key, a value or a payload: field tags, ids, headers of the request.
 const MESSAGE_OVERHEAD_BYTES: u64 = 4_096;
@@ -67,5 +67,11 @@ pub(super) fn lab(raw: &Raw, storage: &Storage, report: &mut Report, derived: &m
     }
     let operator =
         derived.or(lab.operator_cloud.clone(), "lab.operator_cloud", storage.cloud.clone(), "storage.cloud");
-    Lab { seed: lab.seed.unwrap_or_default(), operator_cloud: operator, mtu: lab.mtu.unwrap_or_default() }
+    let backend = match lab.backend.as_deref() {
+        Some("user") => LabBackend::User,
+        Some("kernel") => LabBackend::Kernel,
+        _ => LabBackend::Auto,
+    };
+    let (seed, mtu) = (lab.seed.unwrap_or_default(), lab.mtu.unwrap_or_default());
+    Lab { seed, operator_cloud: operator, mtu, backend }
 }

@@ -50,6 +50,7 @@ impl Lab {
                 name: "breach0",
                 address: [2, 1, 0, 0, 0, 1],
                 peer: "breach1",
+                peer_address: None,
                 peer_netns: peer_netns.as_fd(),
             })?;
             netlink::take_up("breach0", MTU, QUEUE_PACKETS, true)

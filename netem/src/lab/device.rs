@@ -148,7 +148,13 @@ fn make_packet(spec: &PortSpec<'_>) -> io::Result<Port> {
     let peer = format!("host{}", spec.number);
     let [a, b, c, d] = spec.address.octets();
     let address = [0x02, 0x00, a, b, c, d];
-    netlink::add_veth(&Veth { name: INTERFACE, address, peer: &peer, peer_netns: spec.hub })?;
+    netlink::add_veth(&Veth {
+        name: INTERFACE,
+        address,
+        peer: &peer,
+        peer_address: None,
+        peer_netns: spec.hub,
+    })?;
     offload::switch_off(INTERFACE)?;
     let (socket, index) = super::netns::visit(spec.hub, spec.host, || {
         offload::switch_off(&peer)?;

@@ -1,17 +1,18 @@
 //! The lab: one network namespace per host, and the WAN between them.
 //!
 //! Every host has a loopback, one device `wan0`, one IPv4 address and one IPv6 address that follows from it
-//! ([`ipv6_of`]), and a default route into the device for each, and nothing else: there is no bridge, no forwarding, no route from host to host. The other ends of the devices are descriptors of
-//! this process, and the thread of [`crate::wan`] is all that moves packets between them. When the process ends,
-//! the kernel takes the descriptors, and with them the namespaces.
+//! ([`ipv6_of`]), and a default route into the device for each, and nothing else: there is no bridge and no route from
+//! host to host. In user space, the other ends of the devices are descriptors of this process, and the thread of
+//! [`crate::wan`] is all that moves packets between them; in the kernel they hang on the edges of [`crate::kernel`].
+//! When the process ends, the kernel takes its descriptors, and with them the namespaces.
 
 mod address;
 mod breach;
 mod device;
 mod enter;
-mod netlink;
-mod netns;
-mod offload;
+pub(crate) mod netlink;
+pub(crate) mod netns;
+pub(crate) mod offload;
 mod probe;
 mod sample;
 mod spec;
@@ -22,6 +23,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::thread;
 
+use farquorum_config::LabBackend;
 use nix::sched::{CloneFlags, setns};
 
 pub(crate) use address::ipv4_of;
@@ -35,6 +37,7 @@ pub(crate) use spec::known;
 pub use spec::{HostSpec, LabSpec, OBJECT_STORE, OPERATOR};
 
 use crate::error::{Doing, LabError};
+use crate::kernel;
 use crate::wan::{Wan, WanControl};
 use device::PortSpec;
 
@@ -48,13 +51,30 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Makes a namespace and a device for every host and starts the WAN. Needs the privileges that [`enter`] gives.
+    /// Makes a namespace and a device for every host and starts the backend that the spec names. Needs the privileges
+    /// that [`enter`] gives.
+    ///
+    /// # Errors
+    /// A spec that contradicts itself, a step that the kernel refused; of the kernel backend also: no netem, or a
+    /// shape that netem does not have.
     pub fn start(spec: LabSpec) -> Result<Lab, LabError> {
+        if spec.backend == LabBackend::Kernel {
+            return Lab::start_kernel(spec);
+        }
         let (kind, why) = DeviceKind::choose();
         Lab::start_with(spec, kind, &why)
     }
 
-    /// [`Lab::start`] with a kind of device that the caller chose; `why` goes into [`Lab::backend`].
+    fn start_kernel(spec: LabSpec) -> Result<Lab, LabError> {
+        spec.check()?;
+        kernel::probe()?;
+        let (netns, wan) = kernel::start(&spec)?;
+        let netns = spec.hosts.iter().map(|host| host.name.clone()).zip(netns).collect();
+        let backend = format!("WAN in the kernel: asked for, and netem is there; {}", wan.words());
+        Ok(Lab { spec, netns, wan, backend })
+    }
+
+    /// [`Lab::start`] in user space, with a kind of device that the caller chose; `why` goes into [`Lab::backend`].
     pub fn start_with(spec: LabSpec, kind: DeviceKind, why: &str) -> Result<Lab, LabError> {
         spec.check()?;
         let hosts = thread::scope(|scope| {

@@ -13,24 +13,24 @@ use crate::error::{Doing, LabError};
 
 /// Gives the calling thread a network namespace of its own and prepares it: loopback up, no address that the lab did
 /// not give, and echo sockets allowed, so that nobody needs a privileged `ping`.
-pub(super) fn make(ipv6: bool) -> io::Result<OwnedFd> {
+pub(crate) fn make(ipv6: bool) -> io::Result<OwnedFd> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     prepare(ipv6)?;
     current()
 }
 
 /// The calling thread's network namespace.
-pub(super) fn current() -> io::Result<OwnedFd> {
+pub(crate) fn current() -> io::Result<OwnedFd> {
     Ok(File::open("/proc/thread-self/ns/net")?.into())
 }
 
 /// Whether the kernel has IPv6.
-pub(super) fn has_ipv6() -> bool {
+pub(crate) fn has_ipv6() -> bool {
     fs::exists("/proc/sys/net/ipv6/conf").unwrap_or(false)
 }
 
 /// Prepares the calling thread's (new) network namespace, with IPv6 or without.
-pub(super) fn prepare(ipv6: bool) -> io::Result<()> {
+pub(crate) fn prepare(ipv6: bool) -> io::Result<()> {
     if has_ipv6() {
         let off = if ipv6 { "0" } else { "1" };
         let settings = [
@@ -52,7 +52,7 @@ pub(super) fn prepare(ipv6: bool) -> io::Result<()> {
 }
 
 /// Runs `f` in another network namespace and comes back, on the calling thread.
-pub(super) fn visit<T>(
+pub(crate) fn visit<T>(
     there: BorrowedFd<'_>,
     home: BorrowedFd<'_>,
     f: impl FnOnce() -> io::Result<T>,

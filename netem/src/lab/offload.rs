@@ -32,7 +32,7 @@ struct EthtoolValue {
 }
 
 /// Switches every offload of an interface off; what a driver does not know stays as it is.
-pub(super) fn switch_off(name: &str) -> io::Result<()> {
+pub(crate) fn switch_off(name: &str) -> io::Result<()> {
     let fd = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     for command in ETHTOOL_SWITCHES {
         let mut value = EthtoolValue { command, data: 0 };

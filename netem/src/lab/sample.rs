@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use farquorum_config::{Ipv4Net, Link, LinkShape};
+use farquorum_config::{Ipv4Net, LabBackend, Link, LinkShape};
 
 use super::{HostSpec, LabSpec};
 
@@ -36,6 +36,7 @@ impl LabSpec {
             local: LinkShape::default(),
             mtu: 1_500,
             seed: 1,
+            backend: LabBackend::Auto,
         }
     }
 }

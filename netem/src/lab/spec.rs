@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use farquorum_config::{Config, Ipv4Net, Link, LinkShape};
+use farquorum_config::{Config, Ipv4Net, LabBackend, Link, LinkShape};
 
 use super::address::ipv6_of;
 use super::{gateway, netns};
@@ -50,6 +50,8 @@ pub struct LabSpec {
     pub mtu: u16,
     /// Seed of all random draws.
     pub seed: u64,
+    /// What delays the packets.
+    pub backend: LabBackend,
 }
 
 impl LabSpec {
@@ -81,7 +83,8 @@ impl LabSpec {
             address: Ipv4Addr::from(u32::from(network.base).saturating_add(2)),
         });
         let (links, local) = (config.links.clone(), config.local_link.clone());
-        Ok(LabSpec { hosts, clouds, links, local, mtu: config.lab.mtu, seed: config.lab.seed })
+        let farquorum_config::Lab { seed, mtu, backend, .. } = config.lab;
+        Ok(LabSpec { hosts, clouds, links, local, mtu, seed, backend })
     }
 
     /// Whether the hosts have IPv6: the kernel has it, and the MTU is at least the 1280 bytes that it asks for.
@@ -206,6 +209,7 @@ mod tests {
             local: LinkShape::default(),
             mtu: 1500,
             seed: 1,
+            backend: LabBackend::Auto,
         }
     }
 

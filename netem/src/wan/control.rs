@@ -37,7 +37,7 @@ pub enum WanError {
     /// A value of the new shape is out of range.
     #[error(transparent)]
     Shape(#[from] ShapeError),
-    /// The backend could not do it; the link is as it was.
+    /// The backend cannot do this, or the kernel refused it: what, and why.
     #[error("{0}")]
     Backend(String),
     /// The WAN's thread has ended.
@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Cut { from: Site, to: Site, cut: bool, done: Sender<Changed> },
     Isolate { site: Site, cut: bool, done: Sender<Changed> },
     HealAll { done: Sender<Changed> },
-    Links { done: Sender<Vec<LinkReport>> },
+    Links { done: Sender<Result<Vec<LinkReport>, WanError>> },
     Lateness { done: Sender<Lateness> },
     LatenessMark { done: Sender<LatenessMark> },
     Strays { done: Sender<Strays> },
@@ -154,10 +154,10 @@ impl WanControl {
 
     /// All directed links between clouds, and inside each, with what passed.
     pub fn links(&self) -> Result<Vec<LinkReport>, WanError> {
-        self.ask(|done| Command::Links { done })
+        self.ask(|done| Command::Links { done })?
     }
 
-    /// How late packets were handed over, against the time that the model gave.
+    /// How late packets were handed over, against the time that the model gave; none are counted where the kernel does it.
     pub fn lateness(&self) -> Result<Lateness, WanError> {
         self.ask(|done| Command::Lateness { done })
     }
@@ -173,7 +173,7 @@ impl WanControl {
         Ok(self.lateness_mark()?.since(start))
     }
 
-    /// Packets that reached no link, by reason.
+    /// Packets that reached no link, by reason; none are counted where the kernel does it.
     pub fn strays(&self) -> Result<Strays, WanError> {
         self.ask(|done| Command::Strays { done })
     }

@@ -101,7 +101,7 @@ fn obey(traffic: &mut Traffic, commands: &Receiver<Command>, mut ear: &UnixStrea
                 traffic.links.heal_all();
                 let _ = done.send(Ok(()));
             }
-            Command::Links { done } => drop(done.send(traffic.links.report())),
+            Command::Links { done } => drop(done.send(Ok(traffic.links.report()))),
             Command::Lateness { done } => drop(done.send(traffic.lateness.summary())),
             Command::LatenessMark { done } => drop(done.send(traffic.lateness.mark())),
             Command::Strays { done } => drop(done.send(traffic.strays)),

@@ -50,10 +50,10 @@ impl LatenessMark {
 
 /// Records lateness without allocating.
 #[derive(Debug)]
-pub(super) struct LatenessLog(Histogram<u64>);
+pub(crate) struct LatenessLog(Histogram<u64>);
 
 impl LatenessLog {
-    pub(super) fn new() -> Result<LatenessLog, LabError> {
+    pub(crate) fn new() -> Result<LatenessLog, LabError> {
         let histogram = Histogram::new_with_bounds(1, LATENESS_MAX_NS, 2);
         Ok(LatenessLog(histogram.map_err(|error| LabError::Spec(format!("lateness histogram: {error}")))?))
     }
@@ -63,11 +63,11 @@ impl LatenessLog {
     }
 
     /// A copy, of some 40 kB.
-    pub(super) fn mark(&self) -> LatenessMark {
+    pub(crate) fn mark(&self) -> LatenessMark {
         LatenessMark(self.0.clone())
     }
 
-    pub(super) fn summary(&self) -> Lateness {
+    pub(crate) fn summary(&self) -> Lateness {
         summary(&self.0)
     }
 }

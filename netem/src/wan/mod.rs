@@ -34,14 +34,16 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
 
+pub(crate) use control::{Changed, Command, Names};
 pub use control::{WanControl, WanError};
 pub use counters::{Counters, LinkReport};
+pub(crate) use cuts::Cuts;
+pub(crate) use lateness::LatenessLog;
 pub use lateness::{Lateness, LatenessMark};
 pub use strays::Strays;
 
 use crate::error::{Doing, LabError};
 use crate::lab::{LabSpec, Port};
-use control::{Command, Names};
 use engine::Engine;
 
 /// Commands that wait for the WAN: callers wait for the reply, so more would only be more waiting threads.

@@ -14,6 +14,7 @@
 
 mod harness;
 mod icmp;
+mod kernel;
 mod life;
 mod network;
 mod streams;
@@ -82,6 +83,14 @@ const CASES: &[Case] = &[
     Case {
         name: "rough_links_pass_the_self_test",
         run: || harness::inside(User::Caller, network::rough_links),
+    },
+    Case {
+        name: "the_kernel_backend_works_or_says_why_not",
+        run: || harness::inside(User::Caller, kernel::works_or_says_why_not),
+    },
+    Case {
+        name: "the_kernel_backend_works_or_says_why_not_without_root",
+        run: || harness::inside(User::Nobody, kernel::works_or_says_why_not),
     },
     Case { name: "unknown_names_are_refused", run: || harness::inside(User::Caller, network::unknown_names) },
     Case { name: "kill_leaves_nothing", run: life::kill_leaves_nothing },

@@ -1,0 +1,117 @@
+//! The kernel backend: the kernel's own netem (sch_netem) delays the packets, one for each directed link, and no packet
+//! passes through this process.
+//!
+//! It obeys the same commands as the WAN in user space ([`crate::wan`]), on a thread that does nothing but that. For
+//! people who want the reference emulator or a packet rate beyond one core's; what netem cannot do is refused, never
+//! approximated ([`shape`]). It runs only where a netem was really made ([`probe`]): many kernels have none.
+//!
+//! Limits: the lateness of packets is not known; packets that reach no link, or are dropped because two hosts are cut
+//! from each other, are not counted; a sender's address is not checked.
+
+mod edges;
+mod ledger;
+mod links;
+mod probe;
+mod qdisc;
+mod routing;
+mod shape;
+mod table;
+
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, Builder};
+
+use farquorum_config::LinkShape;
+
+use crate::clock;
+use crate::error::{Doing, LabError};
+use crate::lab::LabSpec;
+use crate::model::link_seed;
+use crate::wan::{COMMANDS_MAX, Changed, Command, LatenessLog, Names, Strays, Wan, WanControl, WanError};
+use links::Links;
+pub(crate) use probe::probe;
+use qdisc::Netem;
+
+/// Makes hosts and links of a checked spec; gives the network namespaces of the hosts in their order.
+pub(crate) fn start(spec: &LabSpec) -> Result<(Vec<OwnedFd>, Wan), LabError> {
+    let shaped = shaped(spec)?;
+    let netems: Vec<_> = shaped.iter().map(|(_, netem)| netem.clone()).collect();
+    let (hosts, edges) = thread::scope(|scope| {
+        let maker = scope.spawn(|| edges::make(spec, &netems));
+        let panicked = |_| Err(LabError::Child("the thread that makes the network panicked".to_string()));
+        maker.join().unwrap_or_else(panicked)
+    })?;
+    let keeper =
+        Keeper { links: Links::of(spec, edges, shaped), spec: spec.clone(), lateness: LatenessLog::new()? };
+    let (sender, commands) = sync_channel(COMMANDS_MAX);
+    let thread = Builder::new()
+        .name("wan".to_string())
+        .spawn(move || keeper.run(&commands))
+        .doing(|| "start the WAN's thread".to_string())?;
+    let control = WanControl::new(sender, None, Names::of(spec));
+    Ok((hosts, Wan { control, thread, words: "one netem for each directed link".to_string() }))
+}
+
+/// The shape of every link, with the netem that has it.
+fn shaped(spec: &LabSpec) -> Result<Vec<(LinkShape, Netem)>, LabError> {
+    let mut shaped = Vec::with_capacity(spec.clouds.len() * spec.clouds.len());
+    for (number, (from, to)) in pairs(spec).enumerate() {
+        let configured = spec.links.iter().find(|link| link.from == *from && link.to == *to);
+        let shape = configured.map_or(&spec.local, |link| &link.shape).clone();
+        let netem = netem(spec, &shape, number).map_err(LabError::Spec)?;
+        shaped.push((shape, netem));
+    }
+    Ok(shaped)
+}
+
+/// The netem of a link, by its number; or why there is none.
+fn netem(spec: &LabSpec, shape: &LinkShape, number: usize) -> Result<Netem, String> {
+    let seed = pairs(spec).nth(number).map_or(0, |(from, to)| link_seed(spec.seed, from, to));
+    let refused = |error| format!("link {}: {error}", edges::link_name(spec, number));
+    shape::netem(shape, spec.mtu, seed).map_err(refused)
+}
+
+/// All ordered pairs of clouds, also of a cloud with itself, in the order of the links.
+fn pairs(spec: &LabSpec) -> impl Iterator<Item = (&String, &String)> {
+    spec.clouds.keys().flat_map(|from| spec.clouds.keys().map(move |to| (from, to)))
+}
+
+/// The thread's state. The namespaces of the edges end with it.
+struct Keeper {
+    links: Links,
+    spec: LabSpec,
+    /// Stays empty: nobody sees the packets.
+    lateness: LatenessLog,
+}
+
+impl Keeper {
+    /// Obeys until told to stop, or until nobody holds a handle any more.
+    fn run(mut self, commands: &Receiver<Command>) {
+        while let Ok(command) = commands.recv() {
+            // A caller that no longer waits for its answer is no error.
+            match command {
+                Command::SetLink { from, to, shape, done } => drop(done.send(self.set_link(from, to, shape))),
+                Command::Cut { from, to, cut, done } => {
+                    drop(done.send(self.links.set_cuts(|cuts| cuts.set(from, to, cut))));
+                }
+                Command::Isolate { site, cut, done } => {
+                    drop(done.send(self.links.set_cuts(|cuts| cuts.set_isolated(site, cut))));
+                }
+                Command::HealAll { done } => drop(done.send(self.links.set_cuts(crate::wan::Cuts::heal_all))),
+                Command::Links { done } => drop(done.send(self.links.report())),
+                Command::Lateness { done } => drop(done.send(self.lateness.summary())),
+                Command::LatenessMark { done } => drop(done.send(self.lateness.mark())),
+                // Not counted.
+                Command::Strays { done } => drop(done.send(Strays::default())),
+                Command::CpuTime { done } => drop(done.send(clock::thread_cpu())),
+                Command::Stop => return,
+            }
+        }
+    }
+
+    fn set_link(&mut self, from: usize, to: usize, shape: LinkShape) -> Changed {
+        let number = from * self.spec.clouds.len() + to;
+        let netem = netem(&self.spec, &shape, number).map_err(WanError::Backend)?;
+        self.links.set_shape((from, to), shape, netem)
+    }
+}
