@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use farquorum_config::{
-    Cloud, Cluster, Config, Ipv4Net, Lab, Limits, LinkShape, LogBackend, Node, NodeId, Ports, Raft, Storage,
-    Tasks,
+    Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, LinkShape, LogBackend, Node, NodeId, Ports,
+    Raft, Storage, Tasks,
 };
 use farquorum_core::{LogIndex, State};
 use tokio::sync::{mpsc, watch};
@@ -85,6 +85,6 @@ pub(crate) fn config(count: u64) -> Config {
             free_bytes_min: 0,
         },
         ports,
-        lab: Lab { seed: 1, operator_cloud: "cloud-1".into(), mtu: 1500 },
+        lab: Lab { seed: 1, operator_cloud: "cloud-1".into(), mtu: 1500, backend: LabBackend::Auto },
     }
 }
