@@ -19,7 +19,7 @@ pub(crate) fn power_off_after(work: impl FnOnce() -> Outcome<bool>) -> ! {
     let passed = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
         Ok(Ok(passed)) => passed,
         Ok(Err(error)) => {
-            println!("error: {error}");
+            println!("failed: {error}");
             false
         }
         Err(_) => false,

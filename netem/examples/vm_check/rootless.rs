@@ -21,7 +21,7 @@ pub(crate) fn check() -> Outcome<()> {
         },
         ForkResult::Child => {
             let passed = as_nobody().unwrap_or_else(|error| {
-                println!("error: {error}");
+                println!("failed: {error}");
                 false
             });
             // SAFETY: ends the process; nothing of it is needed any more.

@@ -54,9 +54,10 @@ fn delays(lab: &Lab, floor_ms: f64) -> Outcome<Vec<Figure>> {
             train::run(lab, (&hosts.0, &hosts.1), Train { ipv6, ..Train::of(PACKETS, 5) }, || Ok(()))?;
         let off_ms = (delay_ms * 0.01).max(0.3);
         let measured_ms = median(&arrivals) - floor_ms;
-        let what = format!("delay {from} -> {to}, {}", if ipv6 { "IPv6" } else { "IPv4" });
+        let family = if ipv6 { "IPv6" } else { "IPv4" };
+        let what = format!("delay {from} -> {to}, {family}");
         figures.push(Figure { median: true, ..Figure::new(what, "ms", delay_ms, measured_ms, off_ms) });
-        let what = format!("delivered {from} -> {to}");
+        let what = format!("delivered {from} -> {to}, {family}");
         let counted = Figure::exact(&what, PACKETS, delivered(lab, from, to)? - before);
         let [least, most] = counted.allowed;
         figures.push(Figure { allowed: [least, most + EXTRA_MAX], ..counted });
