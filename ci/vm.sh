@@ -32,7 +32,7 @@ trap finish EXIT
 package=${1:-}
 if [ -z "$package" ]; then
     if ! name=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: //p') || [ -z "$name" ]; then
-        echo "ci/vm.sh: no package linux-image-cloud-amd64 here (it is Debian's)" >&2
+        echo "ci/vm.sh: no package linux-image-cloud-amd64 here (it is Debian's; sudo apt-get update fills empty package lists)" >&2
         echo "  try: ci/vm.sh FILE.deb with any kernel package that has sch_netem, veth and tun" >&2
         exit 2
     fi
