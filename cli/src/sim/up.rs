@@ -32,7 +32,7 @@ pub(crate) struct UpArgs {
     /// Links by name instead of those in the file: seed, observed
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// What delays the packets: user (user space, the default of the file) or kernel (netem; refused where there is none)
+    /// What delays the packets: user (in user space, as auto) or kernel (netem; refused where there is none)
     #[arg(long, value_name = "NAME")]
     pub(crate) backend: Option<String>,
     /// Only the network: hosts without nodes, workers or object store
