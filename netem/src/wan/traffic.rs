@@ -1,4 +1,7 @@
 //! What the WAN does with packets, between two sleeps: read, route, offer to the link, hand over when due.
+//!
+//! One packet per system call: a TUN has no call for several, and one core carries several times the packets that the
+//! lab is asked for (`examples/figures.rs`). No packet costs an allocation: buffers come from the pool of `flight`.
 
 use nix::errno::Errno;
 

@@ -15,7 +15,12 @@ use crate::lab::ipv6_of;
 
 /// Hosts 0 and 1 in cloud a, 2 and 3 in cloud b, no delay; the ends of their devices: the WAN's, the hosts'.
 fn lab() -> (Traffic, Vec<Port>, Vec<UnixDatagram>) {
-    let spec = LabSpec::sample(&[("a", 10), ("b", 20)], 2, &[("a", "b", 0.0)]);
+    lab_with(0.0)
+}
+
+/// The same with a round-trip time between the clouds.
+fn lab_with(rtt_ms: f64) -> (Traffic, Vec<Port>, Vec<UnixDatagram>) {
+    let spec = LabSpec::sample(&[("a", 10), ("b", 20)], 2, &[("a", "b", rtt_ms)]);
     let pair = |_| {
         let (port, host) = UnixDatagram::pair().unwrap();
         port.set_nonblocking(true).unwrap();
@@ -54,6 +59,20 @@ fn a_packet_arrives_with_one_hop_less() {
     let counters = traffic.links.report()[1].counters;
     assert_eq!((counters.offered, counters.delivered), (2, 2));
     assert_eq!(traffic.strays, Strays::default());
+}
+
+#[test]
+fn both_protocols_have_the_delay_of_the_link() {
+    for address in [v4, v6] {
+        let (mut traffic, ports, hosts) = lab_with(20_000.0);
+        hosts[0].send(&packet(address(10, 11), address(20, 12), 64, b"payload")).unwrap();
+        let before_ns = clock::now_ns();
+        traffic.read(&ports, 0);
+        let due_ns = traffic.next_ns().expect("a packet in flight");
+        assert!(due_ns >= before_ns + 10_000_000_000, "due after {} ns", due_ns - before_ns);
+        traffic.deliver(&ports);
+        assert_eq!(received(&hosts[3]), None, "early");
+    }
 }
 
 #[test]

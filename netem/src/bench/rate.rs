@@ -1,25 +1,20 @@
-//! How many packets the user-space WAN carries: a figure for `farquorum bench`, never an assertion.
+//! Packets per second: one host floods another.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-use farquorum_config::{Ipv4Net, LabBackend, Link, LinkShape};
 use serde::Serialize;
 
+use super::{host, stopped, two_hosts, udp_socket};
 use crate::clock;
 use crate::error::{Doing, LabError};
-use crate::lab::{HostSpec, Lab, LabSpec, in_netns};
+use crate::lab::Lab;
 use crate::wan::{Counters, WanControl, WanError};
 
 /// UDP payload of a 1,200-byte IP packet.
 const PAYLOAD_BYTES: usize = 1_200 - 28;
-const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 11);
-const SINK: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 11);
 const WARM_UP: Duration = Duration::from_millis(300);
 const MEASURE: Duration = Duration::from_secs(2);
 
@@ -34,17 +29,19 @@ pub struct PacketRate {
     pub backend: String,
 }
 
-/// Floods a lab of two hosts for two seconds. Needs the privileges that [`crate::lab::enter`] gives.
+/// Floods a lab of two hosts for two seconds, through its real devices.
 pub fn packet_rate() -> Result<PacketRate, LabError> {
-    let lab = Lab::start(two_hosts())?;
-    let sink = bound(lab.netns_of("sink")?, SINK)?;
+    let lab = Lab::start(two_hosts(5.0))?;
+    let ((sink_host, sink_netns), (source_host, source_netns)) =
+        (host(&lab, "east-11")?, host(&lab, "west-11")?);
+    let sink = udp_socket(sink_netns, sink_host.address.into())?;
     let target = sink.local_addr().doing(|| "read the sink's address".to_string())?;
-    let source = bound(lab.netns_of("source")?, SOURCE)?;
+    let source = udp_socket(source_netns, source_host.address.into())?;
     source.connect(target).doing(|| format!("connect to {target}"))?;
     let stop = Arc::new(AtomicBool::new(false));
-    let stopped = stop.clone();
+    let stopping = stop.clone();
     let flood = std::thread::spawn(move || {
-        while !stopped.load(Ordering::Relaxed) {
+        while !stopping.load(Ordering::Relaxed) {
             // A full queue refuses packets; then the WAN is the bottleneck, which is what is measured.
             let _ = source.send(&[0; PAYLOAD_BYTES]);
         }
@@ -53,7 +50,7 @@ pub fn packet_rate() -> Result<PacketRate, LabError> {
     stop.store(true, Ordering::Relaxed);
     let panicked = |_| LabError::Child("the flooding thread panicked".to_string());
     flood.join().map_err(panicked)?;
-    let (packets, time, cpu) = measured.map_err(|error| LabError::Child(error.to_string()))?;
+    let (packets, time, cpu) = measured.map_err(stopped)?;
     let rate = PacketRate {
         packets_per_second: packets / time.as_secs_f64(),
         packets_per_core_second: packets / cpu.as_secs_f64(),
@@ -81,33 +78,4 @@ fn crossing(control: &WanControl) -> Result<Counters, WanError> {
         .find(|link| link.from == "west" && link.to == "east")
         .map(|link| link.counters)
         .unwrap_or_default())
-}
-
-fn bound(netns: BorrowedFd<'_>, address: Ipv4Addr) -> Result<UdpSocket, LabError> {
-    let making = in_netns(netns, move || UdpSocket::bind((address, 0)))?;
-    let panicked = |_| Err(LabError::Child("a thread that makes a socket panicked".to_string()));
-    making.join().unwrap_or_else(panicked)?.doing(|| "bind a UDP socket".to_string())
-}
-
-fn two_hosts() -> LabSpec {
-    let host = |name: &str, cloud: &str, address| HostSpec {
-        name: name.to_string(),
-        cloud: cloud.to_string(),
-        address,
-    };
-    let link = |from: &str, to: &str| Link {
-        from: from.to_string(),
-        to: to.to_string(),
-        shape: LinkShape { delay_ms: 5.0, ..LinkShape::default() },
-    };
-    let network = |net| Ipv4Net { base: Ipv4Addr::new(10, net, 0, 0), len: 24 };
-    LabSpec {
-        hosts: vec![host("source", "west", SOURCE), host("sink", "east", SINK)],
-        clouds: BTreeMap::from([("west".to_string(), network(10)), ("east".to_string(), network(20))]),
-        links: vec![link("west", "east"), link("east", "west")],
-        local: LinkShape::default(),
-        mtu: 1_500,
-        seed: 1,
-        backend: LabBackend::Auto,
-    }
 }
