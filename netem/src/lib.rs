@@ -1,7 +1,7 @@
 //! The emulated WAN: link model, lab of network namespaces, user-space backend, self-test.
 //!
 //! The way of a packet: a host's device ([`lab`]) -> the WAN's thread ([`wan`]) -> the link model ([`model`]) ->
-//! the WAN's thread when it is due -> the destination's device.
+//! the WAN's thread when it is due -> the destination's device. IPv4 and IPv6 take the same way.
 
 #[cfg(test)]
 mod allocations;

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
-use farquorum_config::{Jitter, LinkShape, Loss};
+use farquorum_config::{Gilbert, Jitter, LinkShape, Loss, Spread};
 use farquorum_netem::clock;
 use farquorum_netem::lab::{DeviceKind, HostSpec, Lab, in_netns};
 use farquorum_netem::ping::{PingOptions, ping};
@@ -61,9 +61,19 @@ pub(crate) fn rough_links() {
     for (from, to) in [("aws", "gcp"), ("gcp", "aws"), ("azure", "gcp")] {
         wan.set_link(from, to, rough.clone()).expect("a change");
     }
+    let bursts = Gilbert { enter: 0.02, leave: 0.5, lost_in_bad: 1.0, lost_in_good: 0.0 };
+    let uneven = LinkShape {
+        delay_ms: 20.0,
+        jitter: Some(Jitter::new(Spread::Uniform { half_width_ms: 2.0 })),
+        loss: Loss::Gilbert(bursts),
+        ..LinkShape::default()
+    };
+    wan.set_link("gcp", "azure", uneven).expect("a change");
     wan.cut("aws", "azure").expect("a cut");
     let report = selftest::run(&lab).expect("a self-test");
     assert!(report.passed(), "{:?}", report.problems());
+    let notes: Vec<_> = report.pairs.iter().filter_map(|pair| pair.note.as_deref()).collect();
+    assert_eq!(notes, ["cut", "cut"], "a silent pair passes without a word");
     let silent = report.pairs.iter().filter(|pair| pair.measured_ms.is_none());
     assert_eq!(
         silent.map(|pair| (pair.from.as_str(), pair.to.as_str())).collect::<Vec<_>>(),
