@@ -14,13 +14,16 @@ pub use links::{LabFigures, RttError, changes_us, lab_start, rtt_errors};
 pub use load::Load;
 pub use rate::{PacketRate, packet_rate};
 
+use farquorum_config::LabBackend;
+
 use crate::error::{Doing, LabError};
 use crate::lab::{HostSpec, Lab, LabSpec, in_netns};
 use crate::wan::WanError;
 
 /// Two clouds with one host each, `west-11` and `east-11`, and a delay between them.
 fn two_hosts(delay_ms: f64) -> LabSpec {
-    LabSpec::sample(&[("west", 10), ("east", 20)], 1, &[("west", "east", 2.0 * delay_ms)])
+    let spec = LabSpec::sample(&[("west", 10), ("east", 20)], 1, &[("west", "east", 2.0 * delay_ms)]);
+    LabSpec { backend: LabBackend::User, ..spec }
 }
 
 /// A host of a lab by its name.
