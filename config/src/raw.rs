@@ -117,7 +117,7 @@ raw_table! {
 }
 raw_table! {
     /// `[lab]`
-    RawLab { seed: u64, operator_cloud: String, mtu: u16, backend: String }
+    RawLab { seed: u64, operator_cloud: String, mtu: u16, backend: String, lateness_p99_max_ms: f64 }
 }
 
 #[cfg(test)]

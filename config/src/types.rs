@@ -268,6 +268,9 @@ pub struct Lab {
     pub mtu: u16,
     /// What delays the packets.
     pub backend: LabBackend,
+    /// Results that were measured in the simulation are invalid when more than one packet in a hundred left the
+    /// emulated WAN later than this, 0.1 to 1,000 ms.
+    pub lateness_p99_max: Duration,
 }
 
 /// What delays the packets of the simulation.

@@ -85,6 +85,12 @@ pub(crate) fn config(count: u64) -> Config {
             free_bytes_min: 0,
         },
         ports,
-        lab: Lab { seed: 1, operator_cloud: "cloud-1".into(), mtu: 1500, backend: LabBackend::Auto },
+        lab: Lab {
+            seed: 1,
+            operator_cloud: "cloud-1".into(),
+            mtu: 1500,
+            backend: LabBackend::Auto,
+            lateness_p99_max: Duration::from_millis(3),
+        },
     }
 }

@@ -128,7 +128,7 @@ fn supervise(launch: Launch, pipe: &mut File) -> Result<(), String> {
     crate::logging::start(crate::logging::Format::Text);
     let lab = Lab::start(launch.spec).map_err(|error| error.to_string())?;
     tell(pipe, &Event::Lab(lab.backend().to_owned()));
-    let checked = report::check(&lab)?;
+    let checked = report::check(&lab, launch.plan.lateness_p99_max)?;
     let problems = checked.problems.join("; ");
     tell(pipe, &Event::Checked(checked));
     if !problems.is_empty() {

@@ -125,6 +125,10 @@ pub(crate) struct Checked {
     pub(crate) pairs: Vec<PairCheck>,
     /// What is wrong, in words; empty when the test is passed.
     pub(crate) problems: Vec<String>,
+    /// How late the emulator delivered packets meanwhile, 99th percentile, microseconds.
+    pub(crate) lateness_p99_us: f64,
+    /// Whether that is within `lab.lateness_p99_max_ms`.
+    pub(crate) lateness_valid: bool,
 }
 
 /// One directed pair against its configuration.
@@ -138,10 +142,14 @@ pub(crate) struct PairCheck {
     pub(crate) configured_ms: f64,
     /// Median of the measured round trips less the emulator's floor, ms; none when nothing came back.
     pub(crate) measured_ms: Option<f64>,
+    /// The same over IPv6; none also when the hosts have no IPv6.
+    pub(crate) ipv6_ms: Option<f64>,
     /// Difference, ms.
     pub(crate) error_ms: Option<f64>,
     /// Whether it is within max(0.3 ms, 1 %).
     pub(crate) ok: bool,
+    /// Why nothing came back although it is well: cut, or lost as configured.
+    pub(crate) note: Option<String>,
 }
 
 /// Everything that the supervisor knows.
@@ -159,6 +167,8 @@ pub(crate) struct SimStatus {
     pub(crate) lateness_p50_us: f64,
     /// 99th percentile.
     pub(crate) lateness_p99_us: f64,
+    /// Whether that is within `lab.lateness_p99_max_ms`; otherwise what was measured in this simulation is invalid.
+    pub(crate) lateness_valid: bool,
 }
 
 /// A host of the simulation.

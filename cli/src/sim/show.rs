@@ -22,11 +22,12 @@ impl Show for SimStatus {
             self.hosts.iter().map(host),
         );
         format!(
-            "{hosts}\n\n{}\n\nemulator: {}; delivers late by {:.0} us (p50), {:.0} us (p99)",
+            "{hosts}\n\n{}\n\nemulator: {}; delivers late by {:.0} us (p50), {:.0} us (p99){}",
             links(&self.links),
             self.backend,
             self.lateness_p50_us,
-            self.lateness_p99_us
+            self.lateness_p99_us,
+            invalid(self.lateness_valid)
         )
     }
 }
@@ -54,8 +55,14 @@ fn links(links: &[LinkStatus]) -> String {
 
 impl Show for Checked {
     fn table(&self) -> String {
-        pairs(&self.pairs)
+        let (pairs, late) = (pairs(&self.pairs), invalid(self.lateness_valid));
+        format!("{pairs}\n\nemulator: delivers late by {:.0} us (p99){late}", self.lateness_p99_us)
     }
+}
+
+/// What an emulator that is too late means.
+fn invalid(valid: bool) -> &'static str {
+    if valid { "" } else { ": beyond lab.lateness_p99_max_ms, results of this time are INVALID" }
 }
 
 /// The table of a self-test.
@@ -66,9 +73,14 @@ fn pairs(pairs: &[PairCheck]) -> String {
             pair.to.clone(),
             format!("{:.2} ms", pair.configured_ms),
             pair.measured_ms.map_or_else(|| "no answer".to_owned(), |ms| format!("{ms:.2} ms")),
+            pair.ipv6_ms.map_or_else(String::new, |ms| format!("{ms:.2} ms")),
             pair.error_ms.map_or_else(String::new, |ms| format!("{ms:+.2} ms")),
-            if pair.ok { "ok".to_owned() } else { "OFF".to_owned() },
+            match (&pair.note, pair.ok) {
+                (_, false) => "OFF".to_owned(),
+                (Some(note), true) => note.clone(),
+                (None, true) => "ok".to_owned(),
+            },
         ]
     };
-    rows(["FROM", "TO", "CONFIGURED RTT", "MEASURED", "ERROR", ""], pairs.iter().map(row))
+    rows(["FROM", "TO", "CONFIGURED RTT", "MEASURED", "IPV6", "ERROR", ""], pairs.iter().map(row))
 }

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) programs: Vec<Program>,
     /// Roles and host ports of all hosts.
     pub(crate) hosts: Vec<report::HostPlan>,
+    /// Lateness of the emulated WAN from which on results are invalid.
+    pub(crate) lateness_p99_max: Duration,
 }
 
 /// Pid 1's state.
@@ -112,13 +114,14 @@ impl Supervisor {
                 links,
                 lateness_p50_us: lateness.p50_us,
                 lateness_p99_us: lateness.p99_us,
+                lateness_valid: lateness.valid(self.plan.lateness_p99_max),
             })),
             Err(error) => Response::Error { usage: false, message: error.to_string() },
         }
     }
 
     fn check(&self) -> Response {
-        match report::check(&self.lab) {
+        match report::check(&self.lab, self.plan.lateness_p99_max) {
             Ok(pairs) => Response::Checked(pairs),
             Err(message) => Response::Error { usage: false, message },
         }

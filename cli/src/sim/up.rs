@@ -82,8 +82,9 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
         prepare::credentials(&folder)?;
         plan::programs(config, &folder)
     };
+    let lateness_p99_max = config.lab.lateness_p99_max;
     let events = launch::launch(Launch {
-        plan: Plan { name: name.to_owned(), programs, hosts: hosts.clone() },
+        plan: Plan { name: name.to_owned(), programs, hosts: hosts.clone(), lateness_p99_max },
         spec,
         privilege,
         forwards,

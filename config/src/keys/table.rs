@@ -18,6 +18,8 @@ const LEAVE: Kind = Kind::Number { min: 1e-6, max: 1.0, unit: "" };
 const DISCIPLINE: Kind = Kind::Choice(&["tail", "codel"]);
 const TARGET: Kind = Kind::Number { min: 0.01, max: 10_000.0, unit: MS };
 const INTERVAL: Kind = Kind::Number { min: 0.01, max: 60_000.0, unit: MS };
+/// Below 0.1 ms no ordinary machine is on time.
+const LATENESS: Kind = Kind::Number { min: 0.1, max: 1_000.0, unit: MS };
 const LABEL: Kind = Kind::Text(Form::Label);
 const HOST: Kind = Kind::Text(Form::Host);
 
@@ -216,7 +218,9 @@ pub(super) static KEYS: &[Key] = &[
     key("lab.operator_cloud", LABEL, Derived("storage.cloud"),
         "Cloud where the operator's host is: commands from outside enter there."),
     key("lab.mtu", whole(576, 9_000, BYTES), Value("1500"),
-        "Largest IP packet inside the lab."),
+        "Largest IP packet inside the lab; below 1280 its hosts have no IPv6."),
     key("lab.backend", Kind::Choice(&["auto", "user", "kernel"]), Value("\"auto\""),
         "What delays the packets: the WAN in user space, or the kernel's netem. `auto` is user space."),
+    key("lab.lateness_p99_max_ms", LATENESS, Value("3"),
+        "Results are invalid when more than one packet in a hundred left the emulated WAN later than this."),
 ];

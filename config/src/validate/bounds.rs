@@ -73,5 +73,8 @@ pub(super) fn lab(raw: &Raw, storage: &Storage, report: &mut Report, derived: &m
         _ => LabBackend::Auto,
     };
     let (seed, mtu) = (lab.seed.unwrap_or_default(), lab.mtu.unwrap_or_default());
-    Lab { seed, operator_cloud: operator, mtu, backend }
+    // A value out of range has been reported.
+    let lateness_p99_max =
+        Duration::try_from_secs_f64(lab.lateness_p99_max_ms.unwrap_or_default() / 1e3).unwrap_or_default();
+    Lab { seed, operator_cloud: operator, mtu, backend, lateness_p99_max }
 }
