@@ -32,6 +32,8 @@ pub(crate) fn folder(
     hosts: &[HostPlan],
 ) -> Result<(), Failure> {
     let config = &loaded.config;
+    // The check makes a folder that is missing, and would not hand it to the caller.
+    paths::make_folder(&folder.root)?;
     // Before anything is written into it.
     farquorum_node::storage::check_data_dir(&folder.root, config.limits.free_bytes_min)
         .map_err(|error| Failure::new(Kind::Refused, error))
