@@ -130,6 +130,12 @@ impl Origins {
         }
     }
 
+    /// Forgets where the values below a table came from.
+    pub(crate) fn forget_below(&mut self, table: &str) {
+        let start = format!("{table}.");
+        self.0.retain(|path, _| !path.starts_with(&start));
+    }
+
     /// Renumbers the elements of a list of which only those at the indices `kept` remain, in that order.
     pub(crate) fn keep_elements(&mut self, list: &str, kept: &[usize]) {
         let mut moved = Vec::new();

@@ -76,6 +76,13 @@ impl Layers {
         self.merge("list", values);
     }
 
+    /// Puts another table in the place of one, whatever keys that had.
+    pub(crate) fn replace_table(&mut self, name: &str, table: Dict) {
+        let mut values = self.merged();
+        values.insert(name.to_owned(), table.into());
+        self.figment = Figment::from(Layer { name: "table", values });
+    }
+
     /// The labels of all clouds with the text of their network.
     pub(crate) fn clouds(&self) -> Vec<(String, Option<String>)> {
         let Ok(Value::Dict(_, clouds)) = self.figment.find_value("clouds") else { return Vec::new() };

@@ -1,7 +1,7 @@
 //! The one configuration file: raw TOML, environment and flags in, a validated [`Config`] out.
 //!
 //! The way of a value: `document` (text to values with lines) -> `layers` (defaults < file < environment < flags,
-//! merged by figment; `topology`, `environment`, `overrides` put them there) -> `check` (each value by itself, against
+//! merged by figment; `topology`, `environment`, `presets`, `overrides` put them there) -> `check` (each value by itself, against
 //! the table in `keys`) -> `raw` (serde) -> `validate` (rules between values, derived ones) -> [`Config`]. Nothing is
 //! read but the one file; no port is opened, no name resolved.
 
@@ -16,6 +16,7 @@ mod links;
 mod load;
 mod members;
 mod overrides;
+pub mod presets;
 mod raw;
 mod shape;
 mod show;

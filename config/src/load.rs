@@ -7,7 +7,7 @@ use figment::value::Dict;
 use crate::finding::{ConfigErrors, Finding, Origin, Origins, Report};
 use crate::layers::{self, Layers};
 use crate::types::Config;
-use crate::{check, document, environment, overrides, topology, validate};
+use crate::{check, document, environment, overrides, presets, topology, validate};
 
 /// The file at the root of the repository: what holds without a file.
 pub const BUILT_IN: &str = include_str!("../../farquorum.toml");
@@ -24,7 +24,7 @@ pub struct Sources {
     pub topology: Option<String>,
     /// Variables by name; see [`crate::Environment::process`].
     pub environment: Vec<(String, String)>,
-    /// A named set of links in place of the file's own, see [`crate::topology::PRESETS`].
+    /// A named set of links in place of the file's own, see [`crate::presets::PRESETS`].
     pub preset: Option<String>,
     /// Flags as dotted key and value; the value is TOML, where texts need no quotes.
     pub overrides: Vec<(String, String)>,
@@ -77,7 +77,7 @@ pub fn load_text(text: &str, path: Option<&Path>, sources: &Sources) -> Result<L
     }
     environment::apply(&sources.environment, &mut layers, &mut report);
     if let Some(name) = &sources.preset {
-        topology::apply_preset(name, &mut layers, &mut report);
+        presets::apply(name, &mut layers, &mut report);
     }
     overrides::apply(&sources.overrides, &mut layers, &mut report);
 

@@ -1,13 +1,11 @@
-//! Named topologies (which nodes there are) and presets (how far apart the clouds are), for trying the same
-//! configuration in another shape. A topology replaces the file's nodes before the environment is read, so that
-//! RAFT_PEERS can name its members; a preset replaces the links after it. Workers stay.
+//! Named topologies: which nodes there are, for trying the same configuration in another shape. A topology replaces
+//! the file's nodes before the environment is read, so that RAFT_PEERS can name its members. Workers stay.
 
 use figment::value::{Dict, Value};
 
 use crate::finding::{Origin, Report};
 use crate::keys;
 use crate::layers::Layers;
-use crate::links::between;
 
 /// A named topology: how many nodes each cloud has.
 #[derive(Clone, Copy, Debug)]
@@ -17,21 +15,6 @@ pub struct Topology {
     /// Nodes by cloud; ids count up in this order.
     pub nodes: &'static [(&'static str, u8)],
     /// What it is for.
-    pub meaning: &'static str,
-}
-
-/// A named set of links.
-#[derive(Clone, Copy, Debug)]
-pub struct Preset {
-    /// Name, for `--preset`.
-    pub name: &'static str,
-    /// RTT in ms by pair of clouds; empty: `across_ms` between all clouds of the file.
-    pub rtt_ms: &'static [(&'static str, &'static str, f64)],
-    /// RTT in ms between clouds that `rtt_ms` does not name.
-    pub across_ms: Option<f64>,
-    /// RTT in ms between two hosts of one cloud.
-    pub inside_ms: f64,
-    /// Where the figures are from.
     pub meaning: &'static str,
 }
 
@@ -59,24 +42,6 @@ pub const TOPOLOGIES: &[Topology] = &[
     },
 ];
 
-/// All presets.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: "seed",
-        rtt_ms: &[("aws", "gcp", 50.0), ("aws", "azure", 75.0), ("gcp", "azure", 60.0)],
-        across_ms: None,
-        inside_ms: 0.2,
-        meaning: "the default distances: 50, 75 and 60 ms across",
-    },
-    Preset {
-        name: "observed",
-        rtt_ms: &[],
-        across_ms: Some(243.0),
-        inside_ms: 25.0,
-        meaning: "slow links: 243 ms across, 25 ms inside a cloud",
-    },
-];
-
 /// The topology of this name.
 ///
 /// # Errors
@@ -84,15 +49,6 @@ pub const PRESETS: &[Preset] = &[
 pub fn topology(name: &str) -> Result<&'static Topology, String> {
     let names: Vec<&str> = TOPOLOGIES.iter().map(|topology| topology.name).collect();
     TOPOLOGIES.iter().find(|topology| topology.name == name).ok_or_else(|| keys::known(name, &names))
-}
-
-/// The preset of this name.
-///
-/// # Errors
-/// The names that exist, with the nearest first.
-pub fn preset(name: &str) -> Result<&'static Preset, String> {
-    let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-    PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| keys::known(name, &names))
 }
 
 /// Replaces the nodes by those of a named topology: `cp-<cloud>-<n>` at the addresses .11, .12, ... of the cloud.
@@ -128,34 +84,4 @@ pub(crate) fn apply_topology(name: &str, layers: &mut Layers, report: &mut Repor
     layers.replace_list("nodes", nodes);
     report.origins.keep_elements("nodes", &[]);
     report.origins.set("nodes", origin);
-}
-
-/// Replaces all links, also the one inside a cloud, by those of a named preset.
-pub(crate) fn apply_preset(name: &str, layers: &mut Layers, report: &mut Report) {
-    let origin = Origin::CommandLine(Some(format!("--preset {name}")));
-    let found = match preset(name) {
-        Ok(found) => found,
-        Err(known) => return report.error_at(origin, "", None, format!("no such preset; {known}")),
-    };
-    let labels: Vec<String> = layers.clouds().into_iter().map(|(label, _)| label).collect();
-    let mut links = Vec::new();
-    for (index, a) in labels.iter().enumerate() {
-        for b in labels.iter().skip(index + 1) {
-            let named = found.rtt_ms.iter().find(|(x, y, _)| {
-                (x, y) == (&a.as_str(), &b.as_str()) || (y, x) == (&a.as_str(), &b.as_str())
-            });
-            match named.map(|(.., rtt_ms)| *rtt_ms).or(found.across_ms) {
-                Some(rtt_ms) => links.push(between(a, b, rtt_ms.into())),
-                None => report.error_at(origin.clone(), "", None, format!("says nothing about {a} and {b}")),
-            }
-        }
-    }
-    layers.replace_list("links", links);
-    report.origins.keep_elements("links", &[]);
-    report.origins.set("links", origin.clone());
-    for (key, value) in
-        [("delay_ms", found.inside_ms / 2.0), ("jitter_ms", 0.0), ("loss", 0.0), ("reorder", 0.0)]
-    {
-        layers.set(&format!("local_link.{key}"), value.into(), origin.clone(), report);
-    }
 }

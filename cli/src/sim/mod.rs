@@ -9,6 +9,7 @@ mod link;
 mod logs;
 mod plan;
 mod prepare;
+mod presets;
 mod process;
 mod protocol;
 mod ready;
@@ -83,6 +84,8 @@ enum Verb {
     Check,
     /// List the simulations that run
     List,
+    /// List the named distances for `sim up --preset`, with their regions and source
+    Presets,
 }
 
 /// Runs a verb.
@@ -104,5 +107,6 @@ pub(crate) fn run(global: &Global, args: SimArgs) -> Result<ExitCode, Failure> {
         Verb::Logs(logs) => logs::run(&folder, &logs),
         Verb::Check => verbs::check(global, &folder),
         Verb::List => verbs::list(global),
+        Verb::Presets => presets::run(global),
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct UpArgs {
     /// three, sprint1, five or six nodes instead of those in the file
     #[arg(long, value_name = "NAME")]
     pub(crate) topology: Option<String>,
-    /// Links by name instead of those in the file: seed, observed
+    /// Distances by name instead of those in the file; `farquorum sim presets` lists them
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
     /// What delays the packets: user (in user space, as auto) or kernel (netem; refused where there is none)

@@ -1,6 +1,7 @@
 //! Changes of a shape, and the way from a shape to its keys and back.
 
 use super::*;
+use crate::shape::{Codel, Jitter, Loss, Queue, Spread};
 
 fn keys(toml: &str) -> ShapeKeys {
     let value = crate::document::parse_value(&format!("{{ {toml} }}")).unwrap();

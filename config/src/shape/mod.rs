@@ -1,10 +1,11 @@
 //! What a directed link does to packets, as types in which no combination is without meaning. `keys` is the same as a
-//! person writes it: optional keys, the rules between them, and the way there and back.
+//! person writes it: optional keys, the rules between them, and the way there and back (`meaning`).
 //!
 //! Limits: one delay, one kind of jitter and one kind of loss for each direction; what changes over time is a trace
 //! or a scenario.
 
 mod keys;
+mod meaning;
 pub(crate) mod quantiles;
 mod rules;
 
@@ -14,8 +15,9 @@ pub use keys::{GilbertKeys, ShapeError, ShapeKeys};
 pub use quantiles::{Quantiles, QuantilesError};
 pub(crate) use rules::broken;
 
-/// What a directed link does to packets.
+/// What a directed link does to packets. Serialised as its keys.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(into = "ShapeKeys")]
 pub struct LinkShape {
     /// One-way delay, 0 to 60,000 ms; jitter is added to it.
     pub delay_ms: f64,
@@ -56,7 +58,7 @@ impl LinkShape {
 }
 
 /// How the delay varies from packet to packet.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Jitter {
     /// Which delays there are, and how often.
     pub spread: Spread,
@@ -89,8 +91,7 @@ impl Jitter {
 }
 
 /// The distribution of jitter.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Spread {
     /// Normal around the delay; what would be below zero is zero.
     Normal {
@@ -143,8 +144,7 @@ impl Spread {
 }
 
 /// Which packets are lost.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Loss {
     /// Each with this chance, 0 to 1, whatever happened to the others.
     Independent(f64),
@@ -181,7 +181,7 @@ impl Loss {
 
 /// The model of Gilbert and Elliott (E. O. Elliott, "Estimates of error rates for codes on burst-noise channels",
 /// 1963): a good and a bad state, which each packet may change. netem: `gemodel p r 1-h 1-k`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gilbert {
     /// Chance that a packet is the last one in the good state, 0 to 1.
     pub enter: f64,
@@ -213,8 +213,7 @@ impl Gilbert {
 }
 
 /// How the queue before the rate drops packets. Its length is bounded in either case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Queue {
     /// A packet that finds no room is dropped.
     #[default]
@@ -224,7 +223,7 @@ pub enum Queue {
 }
 
 /// The two parameters of CoDel (RFC 8289, section 4.2 and 4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Codel {
     /// Waiting time that is accepted as standing, 0.01 to 10,000 ms and at most the interval.
     pub target_ms: f64,

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
 /// Fewest and most values of a table: the two ends; a step of 0.1 %.
 pub(crate) const COUNT: (usize, usize) = (2, 1_001);
 /// Largest value, ms: as for a delay.
 pub(crate) const LARGEST_MS: f64 = 60_000.0;
 
 /// Quantiles in milliseconds. Invariant: 2 to 1001 values that never fall, 0 to 60,000. A clone shares the table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(into = "Vec<f64>")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Quantiles(Arc<[f64]>);
 
 /// A list of numbers is no table of quantiles.
@@ -62,12 +59,6 @@ impl Quantiles {
     fn integral(&self, piece: impl Fn(f64, f64) -> f64) -> f64 {
         let pieces = self.0.iter().zip(self.0.iter().skip(1));
         pieces.map(|(low, high)| piece(*low, *high)).sum::<f64>() / steps(&self.0)
-    }
-}
-
-impl From<Quantiles> for Vec<f64> {
-    fn from(quantiles: Quantiles) -> Self {
-        quantiles.0.to_vec()
     }
 }
 
