@@ -16,6 +16,7 @@ mod netlink;
 pub mod ping;
 pub mod selftest;
 mod stamp;
+pub mod trace;
 pub mod wan;
 
 pub use error::LabError;

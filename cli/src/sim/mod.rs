@@ -19,6 +19,7 @@ mod server;
 mod show;
 mod socket;
 mod supervisor;
+mod trace;
 mod up;
 mod verbs;
 
@@ -62,6 +63,8 @@ enum Verb {
     Status,
     /// Change a directed link while it runs
     Link(Box<link::LinkArgs>),
+    /// Play a recorded series of round trips on the links between two clouds
+    Trace(trace::TraceArgs),
     /// Drop everything from one cloud or host to another
     Cut(verbs::PairArgs),
     /// Undo cuts: one directed pair, all of one cloud or host, or everything
@@ -96,6 +99,7 @@ pub(crate) fn run(global: &Global, args: SimArgs) -> Result<ExitCode, Failure> {
         Verb::Down(down) => verbs::down(&folder, &down),
         Verb::Status => verbs::status(global, &folder),
         Verb::Link(link) => link::run(&folder, &link),
+        Verb::Trace(trace) => trace::run(&folder, &trace),
         Verb::Cut(pair) => verbs::simple(&folder, &Request::Cut { from: pair.from, to: pair.to }),
         Verb::Heal(heal) => verbs::simple(&folder, &Request::Heal { from: heal.from, to: heal.to }),
         Verb::Isolate(name) => verbs::simple(&folder, &Request::Isolate { name: name.place }),

@@ -43,6 +43,48 @@ fn links_are_as_configured_before_and_after_a_change() {
     assert_eq!(round_trip(&after, "aws", "azure").0, 75.0);
 }
 
+#[test]
+fn a_link_takes_every_key_and_says_what_is_wrong_with_one() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let keys = ["--jitter-quantiles-ms", "0,0.1,0.4", "--loss-gilbert", "0.01,0.5", "--rate-mbit", "100"];
+    let more = ["--queue", "codel", "--codel-target-ms", "4", "--duplicate", "0.01", "--corrupt", "0.01"];
+    let all: Vec<&str> = ["link", "aws", "gcp"].into_iter().chain(keys).chain(more).collect();
+    assert_eq!(sim.verb(&all).lines().count(), 1);
+    let status = sim.json(&["sim", "status"]);
+    let links = status["links"].as_array().unwrap();
+    let link = links.iter().find(|link| link["from"] == "aws" && link["to"] == "gcp").unwrap();
+    assert_eq!(link["rate_mbit"], 100.0);
+    let loss = link["loss"].as_f64().unwrap();
+    assert!((loss - 0.01 / 0.51).abs() < 1e-9, "{loss}");
+    let wrong = [
+        (["--loss", "nan"], "loss = nan: must be a share from 0 to 1"),
+        (["--loss-gilbert", "0.1"], "--loss-gilbert has 1 values"),
+        (["--jitter-ms", "26"], "jitter_ms = 26: must be at most the one-way delay, 25 ms"),
+        (["--queue", "red"], "queue = \"red\": must be \"tail\" or \"codel\""),
+    ];
+    for (flags, expected) in wrong {
+        let output = sim.run(&["sim", "link", "aws", "gcp", flags[0], flags[1]]);
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.contains(expected), "{flags:?}: {said}");
+    }
+}
+
+#[test]
+fn a_recorded_trace_is_played_to_its_end() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let file = sim.folder().join("trace.csv");
+    std::fs::write(&file, "seconds,rtt_ms\n7,50\n7.1,80\n7.2,61\n").unwrap();
+    let file = file.to_str().unwrap();
+    let printed = sim.verb(&["trace", "aws", "gcp", file]);
+    assert_eq!(printed.trim(), "aws - gcp: 3 values, 0.3 s");
+    assert_eq!(round_trip(&sim.json(&["sim", "check"]), "gcp", "aws").0, 61.0);
+    std::fs::write(file, "0,50\n1,x\n").unwrap();
+    let output = sim.run(&["sim", "trace", "aws", "gcp", file]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("line 2, column 3: `x`: must be a number of milliseconds"), "{said}");
+}
+
 /// Whether a program on a host can connect to `ADDRESS/PORT`.
 fn reaches(sim: &Sim, from: &str, address: &str) -> bool {
     let script = format!("exec 3<>/dev/tcp/{address}");
