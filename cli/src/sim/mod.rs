@@ -8,6 +8,7 @@ mod launch;
 mod link;
 mod logs;
 mod plan;
+mod play;
 mod prepare;
 mod presets;
 mod process;
@@ -65,6 +66,8 @@ enum Verb {
     Link(Box<link::LinkArgs>),
     /// Play a recorded series of round trips on the links between two clouds
     Trace(trace::TraceArgs),
+    /// Play a scenario: timed changes and faults, with expectations
+    Play(play::PlayArgs),
     /// Drop everything from one cloud or host to another
     Cut(verbs::PairArgs),
     /// Undo cuts: one directed pair, all of one cloud or host, or everything
@@ -100,6 +103,7 @@ pub(crate) fn run(global: &Global, args: SimArgs) -> Result<ExitCode, Failure> {
         Verb::Status => verbs::status(global, &folder),
         Verb::Link(link) => link::run(&folder, &link),
         Verb::Trace(trace) => trace::run(&folder, &trace),
+        Verb::Play(play) => play::run(&folder, &play),
         Verb::Cut(pair) => verbs::simple(&folder, &Request::Cut { from: pair.from, to: pair.to }),
         Verb::Heal(heal) => verbs::simple(&folder, &Request::Heal { from: heal.from, to: heal.to }),
         Verb::Isolate(name) => verbs::simple(&folder, &Request::Isolate { name: name.place }),

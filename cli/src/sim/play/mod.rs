@@ -1,0 +1,158 @@
+//! `farquorum sim play`: a timed list of changes and faults with expectations, so that another person can repeat an
+//! experiment. The command keeps the time; what a scenario has changed stays when it ends, unless it undoes it.
+//!
+//! Limits: an expectation is waited for, and what is due meanwhile comes late, in order.
+
+mod script;
+mod timeline;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use farquorum_client::Context;
+
+use self::script::Expectation;
+use self::timeline::{Act, Timed};
+use super::folder::Folder;
+use super::protocol::Request;
+use super::ready;
+use super::socket::ask;
+use crate::commands::cluster::Connection;
+use crate::failure::Failure;
+use crate::output;
+
+/// Scenarios that ship, by name.
+const SHIPPED: [(&str, &str); 3] = [
+    ("region-loss", include_str!("../../../scenarios/region-loss.yaml")),
+    ("brown-out", include_str!("../../../scenarios/brown-out.yaml")),
+    ("flapping-link", include_str!("../../../scenarios/flapping-link.yaml")),
+];
+
+/// Longest file that is read: a thousand steps of a thousand characters.
+const FILE_BYTES_MAX: u64 = 1_000_000;
+
+/// Key that expectations write to.
+const KEY: &str = "scenario/expectation";
+
+/// Longest wait for one write, when an expectation has more time: then it is tried again.
+const TRY: Duration = Duration::from_secs(2);
+
+/// `sim play`
+#[derive(Debug, Args)]
+pub(crate) struct PlayArgs {
+    /// region-loss, brown-out, flapping-link, or a YAML file
+    scenario: String,
+}
+
+/// Plays a scenario; fails at the first expectation that does not hold.
+pub(crate) fn run(folder: &Folder, args: &PlayArgs) -> Result<ExitCode, Failure> {
+    let refuse = |why: String| Failure::usage(format!("{}: {why}", args.scenario));
+    let script = script::parse(&text(&args.scenario)?).map_err(refuse)?;
+    let mut player = Player { folder, fallen: None };
+    output::write_line(&script.name)?;
+    let start = Instant::now();
+    for Timed { at, act } in timeline::expand(&script) {
+        std::thread::sleep(at.saturating_sub(start.elapsed()));
+        match act {
+            Act::Ask(request) => player.ask(request)?,
+            Act::Expect(expectation) => {
+                let took = player.expect(&expectation)?;
+                let (at, took) = (at.as_secs_f64(), took.as_secs_f64());
+                output::write_line(&format!("at {at:.1} s: {} (after {took:.2} s)", words(&expectation)))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The text of a scenario that ships, or of a file.
+fn text(scenario: &str) -> Result<String, Failure> {
+    if let Some((_, text)) = SHIPPED.iter().find(|(name, _)| *name == scenario) {
+        return Ok((*text).to_owned());
+    }
+    let names = SHIPPED.map(|(name, _)| name).join(", ");
+    let refuse = |why: String| {
+        Failure::usage(format!("{scenario}: {why}")).hint(format!("a YAML file, or one of {names}"))
+    };
+    let size = std::fs::metadata(Path::new(scenario)).map_err(|error| refuse(error.to_string()))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(refuse(format!("has {size} bytes; a scenario has at most {FILE_BYTES_MAX}")));
+    }
+    std::fs::read_to_string(scenario).map_err(|error| refuse(error.to_string()))
+}
+
+fn words(expectation: &Expectation) -> String {
+    match expectation {
+        Expectation::WriteWithinS(_) => "a write was acknowledged".to_owned(),
+        Expectation::NoWriteForS(_) => "no write was acknowledged".to_owned(),
+    }
+}
+
+/// Carries out what is due.
+struct Player<'a> {
+    folder: &'a Folder,
+    /// The node that led when it was last killed or paused.
+    fallen: Option<String>,
+}
+
+impl Player<'_> {
+    fn ask(&mut self, mut request: Request) -> Result<(), Failure> {
+        match &mut request {
+            Request::Kill { host } | Request::Pause { host } if host == "leader" => {
+                *host = ready::leader(self.folder)?;
+                self.fallen = Some(host.clone());
+            }
+            Request::Resume { host } | Request::Restart { host } if host == "leader" => {
+                let none = || Failure::usage("`leader` was neither killed nor paused before");
+                *host = self.fallen.clone().ok_or_else(none)?;
+            }
+            _ => {}
+        }
+        ask(&self.folder.socket()?, &request)?;
+        Ok(())
+    }
+
+    /// Waits for what is expected, and says how long that took.
+    fn expect(&self, expectation: &Expectation) -> Result<Duration, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let start = Instant::now();
+        let (Expectation::WriteWithinS(limit) | Expectation::NoWriteForS(limit)) = expectation;
+        let until = start + limit.0;
+        let wrote = runtime.block_on(self.wrote_until(until))?;
+        match (expectation, wrote) {
+            (Expectation::WriteWithinS(_), Ok(())) | (Expectation::NoWriteForS(_), Err(_)) => {
+                Ok(start.elapsed())
+            }
+            (Expectation::WriteWithinS(limit), Err(why)) => {
+                let seconds = limit.0.as_secs_f64();
+                Err(Failure::failed(format!("expected a write within {seconds} s; the last answer: {why}")))
+            }
+            (Expectation::NoWriteForS(limit), Ok(())) => {
+                let (seconds, took) = (limit.0.as_secs_f64(), start.elapsed().as_secs_f64());
+                Err(Failure::failed(format!(
+                    "expected no write for {seconds} s; one was acknowledged after {took:.2} s"
+                )))
+            }
+        }
+    }
+
+    /// Tries to write until it is acknowledged or the time has come; then, what the last try came to.
+    async fn wrote_until(&self, until: Instant) -> Result<Result<(), String>, Failure> {
+        let context = Context::load(&self.folder.context()).map_err(Failure::usage)?;
+        let mut last = "none".to_owned();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Err(last));
+            }
+            let connection = Connection::to(context.clone(), left.min(TRY)).await?;
+            match connection.cluster.kv().set(KEY, "1").await {
+                Ok(_) => return Ok(Ok(())),
+                Err(error) => last = error.to_string(),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
