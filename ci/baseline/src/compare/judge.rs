@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::bootstrap::{self, Replicates};
 use super::tolerance::{Percentile, Tolerance};
 use super::{Options, Quantity};
-use crate::number::{ceil, rank, real};
+use crate::number::{ceil, grouped, rank, real};
 use crate::record::Series;
 
 /// Share of replicates outside the interval that is shown and that a pass needs.
@@ -50,7 +50,7 @@ pub struct Judged {
     pub b: f64,
     /// B/A; `None` when A is 0.
     pub ratio: Option<f64>,
-    /// Lower end of the 95 % interval of the ratio.
+    /// Lower end of the 95 % interval of the ratio; `None` with too few samples for one.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
@@ -130,18 +130,22 @@ fn judge(sides: &Sides<'_>, quantile: Percentile, tolerance: Option<Tolerance>) 
         judged.reason = Some(format!("{} of A is 0: there is no ratio", quantile.name()));
         return judged;
     };
-    let (low, high) = bootstrap::interval(ratios.clone(), OUTSIDE);
-    (judged.low, judged.high) = (Some(low), Some(high));
-    let Some(tolerance) = judged.tolerance else { return judged };
     let sides_of = [(sides.published.0, sides.sorted.0.len()), (sides.published.1, sides.sorted.1.len())];
     let measured = sides_of.into_iter().filter(|(published, _)| !published).map(|(_, count)| count);
     let fewest = measured.min().unwrap_or(usize::MAX);
-    if fewest < quantile.samples_min() {
-        let needed = quantile.samples_min();
-        judged.reason = Some(format!("{fewest} samples are too few: {} needs {needed}", quantile.name()));
+    let few = fewest < quantile.samples_min();
+    if few && judged.tolerance.is_some() {
+        let (name, needed) = (quantile.name(), quantile.samples_min());
+        judged.reason = Some(format!("{fewest} samples are too few: {name} needs {}", grouped(real(needed))));
         judged.samples_needed = Some(needed);
+    }
+    if few {
+        // An interval of a few samples would look as if it meant something.
         return judged;
     }
+    let (low, high) = bootstrap::interval(ratios.clone(), OUTSIDE);
+    (judged.low, judged.high) = (Some(low), Some(high));
+    let Some(tolerance) = judged.tolerance else { return judged };
     let simultaneous = bootstrap::interval(ratios, OUTSIDE / real(sides.judged.max(1)));
     let within = low >= 1.0 - tolerance && high <= 1.0 + tolerance;
     let beyond = simultaneous.0 > 1.0 + tolerance || simultaneous.1 < 1.0 - tolerance;
@@ -176,11 +180,14 @@ fn needed(count: usize, half: f64, off: f64, tolerance: f64) -> Option<usize> {
 }
 
 fn reason(needed: Option<usize>) -> String {
-    match needed {
-        Some(needed) => {
+    needed.map_or_else(
+        || {
+            "the ratio lies at the tolerance itself: more samples hardly decide, another tolerance does"
+                .to_owned()
+        },
+        |needed| {
+            let needed = grouped(real(needed));
             format!("the interval straddles the tolerance; about {needed} samples of each would decide")
-        }
-        None => "the ratio lies at the tolerance itself: more samples hardly decide, another tolerance does"
-            .to_owned(),
-    }
+        },
+    )
 }

@@ -49,7 +49,7 @@ fn too_few_samples_say_how_many_are_needed() {
     let needed: Vec<_> = few.quantities[0].quantiles.iter().map(|judged| judged.samples_needed).collect();
     assert_eq!(needed, [Some(20), Some(100), Some(1000)]);
     let reason = few.quantities[0].quantiles[2].reason.as_deref();
-    assert_eq!(reason, Some("10 samples are too few: p99 needs 1000"));
+    assert_eq!(reason, Some("10 samples are too few: p99 needs 1,000"));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! tail does not count, and their autocorrelations at lags 1, 2, ... are summed until they cannot be told from nothing.
 //! For such a process the sum is S = 1 / (exp(distance / memory) - 1), which gives the memory.
 
-use crate::number::real;
+use crate::number::{normal_quantile, real};
 use crate::record::Series;
 
 /// What the samples say.
@@ -77,12 +77,4 @@ fn scores(values: &[f64]) -> Vec<f64> {
     let scores: Vec<f64> = values.iter().map(|value| normal_quantile(share(value))).collect();
     let mean = scores.iter().sum::<f64>() / real(scores.len().max(1));
     scores.into_iter().map(|score| score - mean).collect()
-}
-
-/// Quantile of the standard normal distribution at a share between 0 and 1, within 0.01 up to 3 standard deviations:
-/// Tukey's lambda distribution (Joiner and Rosenblatt 1971). Only correlations are made of it.
-fn normal_quantile(share: f64) -> f64 {
-    const LAMBDA: f64 = 0.1349;
-    let share = share.clamp(1e-6, 1.0 - 1e-6);
-    (share.powf(LAMBDA) - (1.0 - share).powf(LAMBDA)) / 0.1975
 }

@@ -1,10 +1,9 @@
-//! What was fitted, drawn from the link model's own definition, has the quantiles of what it was fitted to.
+//! What a fit finds in made-up round trips, and what it refuses. `tests/fitted_links.rs` runs the link model with it.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::quantiles::Quantiles;
 
 /// A standard normal number, near enough.
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
@@ -24,66 +23,8 @@ fn recorded(base_ms: f64, spread_ms: f64, memory_ms: f64, count: usize, seed: u6
     series
 }
 
-/// Round trips of the fitted pair, as the link model defines them: a Gaussian process behind a table of quantiles,
-/// packets 50 ms apart, never overtaking.
-fn drawn(pair: &FittedPair, count: usize, seed: u64) -> Vec<f64> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let kept = (-50.0 / pair.jitter_memory_ms).exp();
-    let mut process = normal(&mut rng);
-    let mut last = 0.0;
-    let mut next = |number: usize| {
-        process = kept * process + (1.0 - kept * kept).sqrt() * normal(&mut rng);
-        let share = share_below(process);
-        let sent = real(number) * 50.0;
-        let arrived: f64 = sent + pair.delay_ms + at(&pair.jitter_quantiles_ms, share);
-        last = arrived.max(last);
-        last - sent + pair.delay_ms
-    };
-    (0..count).map(&mut next).collect()
-}
-
-/// The standard normal distribution function, by Simpson's rule from -8.
-fn share_below(value: f64) -> f64 {
-    let density = |x: f64| (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
-    let steps = 64;
-    let width = (value + 8.0).max(0.0) / real(steps);
-    let term = |step: usize| {
-        let x = -8.0 + real(step) * width;
-        density(x) + 4.0 * density(x + width / 2.0) + density(x + width)
-    };
-    (0..steps).map(term).sum::<f64>() * width / 6.0
-}
-
-/// The table at a cumulative share, linear in between.
-fn at(table: &[f64], share: f64) -> f64 {
-    let place = share.clamp(0.0, 1.0) * real(table.len() - 1);
-    let below = crate::number::ceil(place).saturating_sub(1).min(table.len() - 2);
-    table[below] + (table[below + 1] - table[below]) * (place - real(below))
-}
-
 fn record(series: impl IntoIterator<Item = Series>) -> Record {
     Record { series: series.into_iter().collect(), ..Record::default() }
-}
-
-/// The figures of the issue: p50 within 1 %, p90 3 %, p99 5 %.
-#[test]
-fn fitted_links_reproduce_what_they_were_fitted_to() {
-    for (base_ms, spread_ms, memory_ms) in
-        [(50.0, 1.0, 0.0), (50.0, 1.0, 200.0), (2.0, 0.2, 0.0), (200.0, 10.0, 0.0), (80.0, 0.01, 500.0)]
-    {
-        let series = recorded(base_ms, spread_ms, memory_ms, 6000, 1);
-        let wanted = series.quantiles().unwrap();
-        let fitted = fit(&record([series])).unwrap();
-        let found = Quantiles::of(&drawn(&fitted[0], 60_000, 2)).unwrap();
-        for (name, wanted, found, within) in [
-            ("p50", wanted.p50, found.p50, 0.01),
-            ("p90", wanted.p90, found.p90, 0.03),
-            ("p99", wanted.p99, found.p99, 0.05),
-        ] {
-            let off = (found / wanted - 1.0).abs();
-            assert!(off <= within, "base {base_ms}, memory {memory_ms}: {name} {found} for {wanted}");
-        }
-    }
 }
 
 #[test]

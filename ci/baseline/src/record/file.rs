@@ -21,6 +21,14 @@ const JSON_MAX: u64 = 16 << 20;
 /// Largest compressed samples, bytes: some 50 million samples.
 const SAMPLES_MAX: u64 = 512 << 20;
 
+/// Writes a file whole or not at all; what was there before is replaced at the end.
+///
+/// # Errors
+/// [`RecordError::Full`] when there is no room, else [`RecordError::Write`].
+pub fn write_file(path: &Path, text: &str) -> Result<(), RecordError> {
+    persist(temporary(path, |out| out.write_all(text.as_bytes()))?, path)
+}
+
 /// Where the samples of the record `path` are: `NAME.samples.csv.gz` beside `NAME.json`.
 pub fn samples_path(path: &Path) -> PathBuf {
     path.with_extension("samples.csv.gz")

@@ -14,7 +14,7 @@ mod series;
 
 pub use dimensions::{Cloud, Difference, Dimensions, rfc3339};
 pub use error::RecordError;
-pub use file::samples_path;
+pub use file::{samples_path, write_file};
 pub use series::{Sample, Series};
 
 /// The JSON Schema (draft 2020-12) of a record's JSON file.
