@@ -101,6 +101,10 @@ pub(crate) enum Command {
     Sim(SimArgs),
     /// Measure this build and print the figures
     Bench(commands::bench::BenchArgs),
+    /// Whether two recordings show the same network: exit code 0 they do, 1 they do not, 5 the samples cannot tell
+    Compare(commands::compare::CompareArgs),
+    /// Links for the configuration that reproduce recorded round trips
+    Fit(commands::fit::FitArgs),
     /// A real job across three emulated clouds that loses its leader half way
     Demo(commands::demo::DemoArgs),
     /// Run a control-plane node

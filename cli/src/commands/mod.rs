@@ -3,9 +3,11 @@
 pub(crate) mod bench;
 pub(crate) mod certs;
 pub(crate) mod cluster;
+pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod demo_writer;
+pub(crate) mod fit;
 pub(crate) mod job;
 pub(crate) mod job_view;
 pub(crate) mod job_watch;
@@ -35,6 +37,8 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Job(args) => job::run(global, args),
         Command::Transfer(args) => transfer::run(global, &args),
         Command::Storage(args) => storage::run(global, &args),
+        Command::Compare(args) => compare::run(global, &args),
+        Command::Fit(args) => fit::run(global, &args),
         Command::Config(args) => config::run(global, &args),
         Command::Certs(args) => certs::run(&args),
         Command::Node(args) => node::run(global, args),
