@@ -61,6 +61,11 @@ pub(crate) fn rows<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    grid(headings.map(str::to_owned).into(), rows.into_iter().map(Vec::from))
+}
+
+/// A plain table whose width is known only when it is printed.
+pub(crate) fn grid(headings: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings);

@@ -6,6 +6,7 @@ mod api;
 mod apply;
 pub mod clock;
 mod http;
+mod machine;
 mod manifest;
 pub mod metrics;
 mod node;

@@ -20,6 +20,12 @@ use crate::transport::LinkStatus;
 const SECONDS: &[f64] =
     &[0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+/// Upper bounds of round trips, in seconds: from one zone to around the world, close where links between clouds are.
+const RTT_SECONDS: &[f64] = &[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.075, 0.09, 0.11,
+    0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0, 2.5,
+];
+
 /// All metrics of a node; clones share them.
 #[derive(Clone)]
 pub struct Metrics {
@@ -27,6 +33,7 @@ pub struct Metrics {
     grpc_requests: IntCounterVec,
     grpc_seconds: HistogramVec,
     peer_rtt: GaugeVec,
+    rtt_probes: HistogramVec,
     peer_connected: IntGaugeVec,
     peer_sent: IntCounterVec,
     peer_dropped: IntCounterVec,
@@ -55,6 +62,10 @@ impl Metrics {
         );
         let rtt =
             Opts::new("farquorum_transport_rtt_seconds", "Round-trip time of the last probe to a peer.");
+        let probes = HistogramOpts::new(
+            "farquorum_rtt_probe_seconds",
+            "Round-trip times of all answered probes to a peer, its own processing subtracted.",
+        );
         Ok(Self {
             grpc_requests: counter(
                 "farquorum_grpc_requests_total",
@@ -66,6 +77,7 @@ impl Metrics {
                 HistogramVec::new(seconds.buckets(SECONDS.to_vec()), &["method"])?,
             )?,
             peer_rtt: register(&registry, GaugeVec::new(rtt, peer)?)?,
+            rtt_probes: register(&registry, HistogramVec::new(probes.buckets(RTT_SECONDS.to_vec()), peer)?)?,
             peer_connected: gauge(
                 "farquorum_transport_connected",
                 "1 while both streams to a peer are open.",
@@ -85,6 +97,11 @@ impl Metrics {
             workers: gauge("farquorum_manifest_workers", "Registered workers by state.", &["state"])?,
             registry,
         })
+    }
+
+    /// Where the round-trip times of probes go, with the labels peer and cloud.
+    pub(crate) fn rtt_probes(&self) -> &HistogramVec {
+        &self.rtt_probes
     }
 
     /// Counts a request; `took` is none when it was refused at the door.
@@ -175,6 +192,7 @@ mod tests {
         metrics.show_links(&links, &testing::config(3));
         metrics.show_links(&links, &testing::config(3));
         metrics.show_manifest(&[("pending", 5)], &[("healthy", 4)]);
+        metrics.rtt_probes().with_label_values(&["node-2", "cloud-2"]).observe(0.0505);
         metrics.text().unwrap()
     }
 
@@ -209,6 +227,7 @@ mod tests {
             ("raft_term", "gauge"),
             ("raft_state", "gauge"),
             ("raft_replication_latency_ms", "histogram"),
+            ("farquorum_rtt_probe_seconds", "histogram"),
         ] {
             assert_eq!(types.get(name), Some(&kind), "{name}");
         }
@@ -224,6 +243,8 @@ mod tests {
             "farquorum_grpc_requests_total{code=\"PERMISSION_DENIED\",method=\"unknown\"} 1",
             "farquorum_transport_sent_bytes_total{cloud=\"cloud-2\",peer=\"node-2\"} 700",
             "farquorum_transport_dropped_messages_total{cloud=\"cloud-2\",peer=\"node-2\"} 2",
+            "farquorum_rtt_probe_seconds_bucket{cloud=\"cloud-2\",peer=\"node-2\",le=\"0.05\"} 0",
+            "farquorum_rtt_probe_seconds_bucket{cloud=\"cloud-2\",peer=\"node-2\",le=\"0.06\"} 1",
             "farquorum_manifest_tasks{state=\"pending\"} 5",
             "farquorum_manifest_workers{state=\"healthy\"} 4",
         ] {

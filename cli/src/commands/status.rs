@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use farquorum_proto::v1::{NodeStatus, RaftRole};
+use farquorum_proto::v1::{NodeStatus, PeerStatus, RaftRole};
 use serde::Serialize;
 
 use super::cluster::Connection;
@@ -41,7 +41,13 @@ struct NodeRow {
 #[derive(Serialize)]
 struct Rtt {
     to: String,
+    /// Of the last probe.
     ms: f64,
+    /// Of the probes of the last minute; none when none was answered in it, as the next two.
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    /// Answered probes in the last minute.
+    probes: u64,
 }
 
 impl Show for Status {
@@ -52,8 +58,6 @@ impl Show for Status {
                 [row[0], row[2], row[8]] = [node.name.clone(), node.role.to_owned(), brief(error)];
                 return row;
             }
-            let rtts: Vec<String> =
-                node.rtt_ms.iter().map(|rtt| format!("{} {:.1} ms", rtt.to, rtt.ms)).collect();
             [
                 node.name.clone(),
                 node.cloud.clone(),
@@ -63,16 +67,34 @@ impl Show for Status {
                 node.applied.to_string(),
                 node.keys.to_string(),
                 node.workers_healthy.to_string(),
-                rtts.join("  "),
+                String::new(),
             ]
         };
         let nodes = rows(
-            ["NODE", "CLOUD", "ROLE", "TERM", "COMMITTED", "APPLIED", "KEYS", "WORKERS", "RTT TO PEERS"],
+            ["NODE", "CLOUD", "ROLE", "TERM", "COMMITTED", "APPLIED", "KEYS", "WORKERS", ""],
             self.nodes.iter().map(row),
         );
         let leader = self.leader.as_deref().unwrap_or("none");
-        format!("cluster {}, leader {leader}\n\n{nodes}", self.cluster)
+        let rtts = matrix(&self.nodes);
+        format!(
+            "cluster {}, leader {leader}\n\n{nodes}\n\nRTT of the last minute, ms (p50 / p99)\n\n{rtts}",
+            self.cluster
+        )
     }
+}
+
+/// Round trips from each node (rows) to each (columns); `-` where none is known.
+fn matrix(nodes: &[NodeRow]) -> String {
+    let cell = |from: &NodeRow, to: &NodeRow| {
+        let rtt = from.rtt_ms.iter().find(|rtt| rtt.to == to.name);
+        rtt.and_then(|rtt| Some(format!("{:.1} / {:.1}", rtt.p50_ms?, rtt.p99_ms?)))
+            .unwrap_or_else(|| "-".to_owned())
+    };
+    let headings = std::iter::once("FROM \\ TO".to_owned()).chain(nodes.iter().map(|node| node.name.clone()));
+    let row = |from: &NodeRow| {
+        std::iter::once(from.name.clone()).chain(nodes.iter().map(|to| cell(from, to))).collect()
+    };
+    output::grid(headings.collect(), nodes.iter().map(row))
 }
 
 /// The last line of an error says why; the lines before it, what was tried.
@@ -115,8 +137,16 @@ fn row(name: String, status: Result<NodeStatus, String>) -> NodeRow {
         RaftRole::Follower | RaftRole::Unspecified => "follower",
     };
     let millis = |micros: u64| std::time::Duration::from_micros(micros).as_secs_f64() * 1000.0;
-    let rtts =
-        status.peers.iter().filter_map(|peer| Some(Rtt { to: peer.name.clone(), ms: millis(peer.rtt_us?) }));
+    let rtt = |peer: &PeerStatus| {
+        Some(Rtt {
+            to: peer.name.clone(),
+            ms: millis(peer.rtt_us?),
+            p50_ms: peer.rtt_minute.map(|rtt| millis(rtt.p50_us)),
+            p99_ms: peer.rtt_minute.map(|rtt| millis(rtt.p99_us)),
+            probes: peer.rtt_minute.map_or(0, |rtt| rtt.count),
+        })
+    };
+    let rtts = status.peers.iter().filter_map(rtt);
     NodeRow {
         name,
         role,

@@ -6,12 +6,15 @@ use farquorum_proto::v1;
 use farquorum_proto::v1::cluster_service_server::ClusterService;
 use tonic::{Request, Response, Status};
 
+use super::probe::{Plan, Samples};
 use super::{Api, Context, errors};
 use crate::raft::{RaftStatus, Role};
-use crate::transport::LinkStatus;
+use crate::transport::{LinkStatus, RttQuantiles};
 
 #[tonic::async_trait]
 impl ClusterService for Api {
+    type ProbePeersStream = Samples;
+
     async fn get_status(
         &self,
         _: Request<v1::GetStatusRequest>,
@@ -41,6 +44,14 @@ impl ClusterService for Api {
         let leader = transferred.map_err(|error| errors::read(&error, &self.0.config))?;
         Ok(Response::new(v1::TransferLeaderResponse { leader_id: leader.0 }))
     }
+
+    async fn probe_peers(
+        &self,
+        request: Request<v1::ProbePeersRequest>,
+    ) -> Result<Response<Samples>, Status> {
+        let plan = Plan::of(request.get_ref(), &self.0)?;
+        Ok(Response::new(self.0.prober.run(plan)?))
+    }
 }
 
 impl Context {
@@ -49,6 +60,7 @@ impl Context {
         let raft = self.raft.status();
         let view = self.raft.view();
         let links = (self.links)();
+        let machine = crate::machine::this();
         let leader = raft.leader.id.and_then(|id| self.config.node_by_id(id));
         let counts = view.state.counts();
         let finished = [counts.completed, counts.failed, counts.cancelled];
@@ -81,6 +93,15 @@ impl Context {
                 view.state.workers().filter(|worker| worker.state == WorkerState::Healthy).count(),
             ),
             keys: wide(counts.keys),
+            kernel: machine.kernel.clone(),
+            processors: machine.processors,
+            region: self
+                .config
+                .clouds
+                .get(&self.me.cloud)
+                .map(|cloud| cloud.region.clone())
+                .unwrap_or_default(),
+            machine: machine.product.clone(),
         }
     }
 }
@@ -101,11 +122,27 @@ fn peer_status(
             .and_then(|link| link.last_contact)
             .map(|contact| u64::try_from(contact.as_millis()).unwrap_or(u64::MAX)),
         matched: progress.map_or(0, |progress| progress.matched),
-        rtt_us: link
-            .and_then(|link| link.rtt)
-            .map(|rtt| u64::try_from(rtt.latest.as_micros()).unwrap_or(u64::MAX)),
+        rtt_us: link.and_then(|link| link.rtt).map(|rtt| micros(rtt.latest)),
         voter: raft.voters.contains(&node.id),
+        rtt_minute: link.and_then(|link| link.rtt?.minute).map(statistics),
+        rtt_total: link.and_then(|link| link.rtt).map(|rtt| statistics(rtt.total)),
     }
+}
+
+fn statistics(rtt: RttQuantiles) -> v1::RttStatistics {
+    v1::RttStatistics {
+        count: rtt.count,
+        min_us: micros(rtt.min),
+        p50_us: micros(rtt.p50),
+        p90_us: micros(rtt.p90),
+        p99_us: micros(rtt.p99),
+        max_us: micros(rtt.max),
+    }
+}
+
+/// Microseconds of a duration.
+pub(super) fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn role_out(role: Role) -> v1::RaftRole {

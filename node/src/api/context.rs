@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::{errors, request};
+use super::{Prober, errors, request};
 use crate::manifest::Waiting;
 use crate::raft::{RaftHandle, Role, View};
 use crate::transport::LinkStatus;
@@ -26,6 +26,8 @@ pub(crate) struct Context {
     /// Polls that wait for a grant.
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) links: Links,
+    /// Probes on request.
+    pub(crate) prober: Prober,
     /// When the process started.
     pub(crate) started: StdInstant,
 }

@@ -117,7 +117,8 @@ mod tests {
         let me = config.nodes[0].clone();
         let links: crate::api::context::Links = Arc::new(Default::default);
         let waiting = Arc::new(Waiting::default());
-        Api(Arc::new(Context { config, me, raft, waiting, links, started: Instant::now() }))
+        let prober = crate::api::Prober::new(|_| None);
+        Api(Arc::new(Context { config, me, raft, waiting, links, prober, started: Instant::now() }))
     }
 
     /// A node that is behind: it has what was written only after its read index was confirmed.

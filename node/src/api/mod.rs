@@ -10,12 +10,14 @@ pub(crate) mod guard;
 mod job;
 mod kv;
 pub(crate) mod page;
+mod probe;
 mod request;
 mod server;
 mod task;
 mod worker;
 
 pub(crate) use context::Context;
+pub(crate) use probe::Prober;
 pub(crate) use server::{serve_peers, serve_public};
 
 use std::sync::Arc;

@@ -43,6 +43,10 @@ struct PeerState {
     last_contact_ms: Option<u64>,
     /// Round-trip time of the last probe; null before the first.
     rtt_us: Option<u64>,
+    /// Median of the probes of the last minute; null when none was answered in it, as the next.
+    rtt_p50_us: Option<u64>,
+    /// Their 99th percentile.
+    rtt_p99_us: Option<u64>,
     /// At the leader: last index that it is known to hold; else 0.
     matched: u64,
 }
@@ -92,6 +96,8 @@ impl PeerState {
             connected: peer.connected,
             last_contact_ms: peer.last_contact_ms,
             rtt_us: peer.rtt_us,
+            rtt_p50_us: peer.rtt_minute.map(|rtt| rtt.p50_us),
+            rtt_p99_us: peer.rtt_minute.map(|rtt| rtt.p99_us),
             matched: peer.matched,
         }
     }
@@ -103,6 +109,8 @@ mod tests {
 
     #[test]
     fn the_json_is_stable() {
+        let minute =
+            v1::RttStatistics { count: 400, p50_us: 50_100, p99_us: 51_900, ..v1::RttStatistics::default() };
         let peer = |id: u64, contact| v1::PeerStatus {
             id,
             name: format!("node-{id}"),
@@ -113,6 +121,8 @@ mod tests {
             matched: 0,
             rtt_us: contact.then_some(50_123),
             voter: true,
+            rtt_minute: contact.then_some(minute),
+            rtt_total: None,
         };
         let node = v1::NodeStatus {
             id: 1,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::running::{Listeners, Running};
 use super::{NodeError, NodeOptions};
-use crate::api::{self, Context};
+use crate::api::{self, Context, Prober};
 use crate::clock::SystemClock;
 use crate::http::{self, Http, Readiness};
 use crate::manifest::{Chores, Waiting};
@@ -81,6 +81,11 @@ impl Parts {
         }
     }
 
+    pub(super) fn start_transport(&self, ids: Identities, raft: RaftHandle) -> Arc<PeerTransport> {
+        let rtt = self.metrics.rtt_probes();
+        PeerTransport::start(&self.config, &self.me, ids, self.client.clone(), raft, rtt)
+    }
+
     pub(super) fn start_raft(
         &self,
         seed: RaftSeed,
@@ -108,13 +113,14 @@ impl Parts {
         transport: &Arc<PeerTransport>,
     ) -> Running {
         let waiting = Arc::new(Waiting::default());
-        let links = Arc::clone(transport);
+        let (links, probe) = (Arc::clone(transport), Arc::clone(transport));
         let context = Arc::new(Context {
             config: Arc::clone(&self.config),
             me: self.me.clone(),
             raft: handle.clone(),
             waiting: Arc::clone(&waiting),
             links: Arc::new(move || links.links()),
+            prober: Prober::new(move |to| probe.probe(to)),
             started: self.started,
         });
         let limits = &self.config.limits;

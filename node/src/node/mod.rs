@@ -14,7 +14,6 @@ use thiserror::Error;
 use crate::ports::PortError;
 use crate::raft::{self, RaftFailure, StartError};
 use crate::storage::{self, StorageError};
-use crate::transport::PeerTransport;
 
 use build::Parts;
 use running::Listeners;
@@ -99,8 +98,7 @@ pub async fn run(
     let (store, store_id) = storage::open_store(&parts.config, parts.me.id, options.data_dir.as_deref())?;
     let (handle, seed) = raft::seed();
     let ids = parts.identities(store_id);
-    let transport =
-        PeerTransport::start(&parts.config, &parts.me, ids.clone(), parts.client.clone(), handle.clone());
+    let transport = parts.start_transport(ids.clone(), handle.clone());
     let raft = parts.start_raft(seed, store, Arc::clone(&transport))?;
     let running = parts.serve(listeners, &handle, ids, &transport);
     running.until(shutdown, raft, &transport).await

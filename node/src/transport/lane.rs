@@ -20,8 +20,8 @@ use tonic::Streaming;
 use super::dial::{DialError, Dialer, backoff, dial_limit};
 use super::hello::{HelloError, Local, StoreIds};
 use super::peers::{LaneKind, Peer};
+use super::probe::{Asker, Probes};
 use super::queue::LaneReceiver;
-use super::rtt::Probes;
 use crate::clock::{Clock, SystemClock};
 use crate::raft::RaftHandle;
 
@@ -62,18 +62,25 @@ enum LaneError {
 }
 
 impl Lane {
-    /// Runs until `stop`.
-    pub(crate) async fn run(self, mut queue: LaneReceiver, stop: CancellationToken) {
+    /// Runs until `stop`. `asks` are probes that somebody wants on top of those of every heartbeat.
+    pub(crate) async fn run(
+        self,
+        mut queue: LaneReceiver,
+        mut asks: mpsc::Receiver<Asker>,
+        stop: CancellationToken,
+    ) {
         let mut failures = 0;
         while !stop.is_cancelled() {
             let opened = Instant::now();
             let ended = tokio::select! {
                 () = stop.cancelled() => break,
-                ended = self.session(&mut queue) => ended,
+                ended = self.session(&mut queue, &mut asks) => ended,
             };
             let was_up = self.peer.is_up(self.kind);
             self.peer.set_up(self.kind, false);
             queue.clear();
+            // Who asked sees that no probe was sent.
+            while asks.try_recv().is_ok() {}
             failures = if was_up && opened.elapsed() > self.election_timeout { 0 } else { failures + 1 };
             self.report(&ended, was_up, failures);
             let wait = backoff(failures, self.election_timeout, rand::random());
@@ -98,7 +105,7 @@ impl Lane {
     }
 
     /// One connection from dial to end.
-    async fn session(&self, queue: &mut LaneReceiver) -> LaneError {
+    async fn session(&self, queue: &mut LaneReceiver, asks: &mut mpsc::Receiver<Asker>) -> LaneError {
         let mut control = self.peer.watch_control();
         let follows_control = self.kind == LaneKind::Entries;
         if follows_control {
@@ -117,7 +124,7 @@ impl Lane {
         let probes = Mutex::new(Probes::default());
         tokio::select! {
             error = self.read(replies, &probes) => error,
-            error = self.write(queue, frames, &probes) => error,
+            error = self.write(queue, asks, frames, &probes) => error,
             _ = control.wait_for(|up| !*up), if follows_control => LaneError::ControlLost,
         }
     }
@@ -171,10 +178,11 @@ impl Lane {
 
     fn take_probe(&self, answer: v1::ProbeReply, probes: &Mutex<Probes>) {
         let processing = Duration::from_nanos(answer.processing_ns);
+        let now = SystemClock.boot();
         let mut probes = probes.lock().unwrap_or_else(PoisonError::into_inner);
-        let rtt = probes.answer(answer.sequence, processing, SystemClock.boot());
+        let rtt = probes.answer(answer.sequence, processing, now);
         if let Some(rtt) = rtt.filter(|_| self.kind == LaneKind::Control) {
-            self.peer.add_rtt(rtt);
+            self.peer.add_rtt(rtt, now);
         }
     }
 
@@ -182,10 +190,16 @@ impl Lane {
     async fn write(
         &self,
         queue: &mut LaneReceiver,
+        asks: &mut mpsc::Receiver<Asker>,
         frames: mpsc::Sender<v1::PeerFrame>,
         probes: &Mutex<Probes>,
     ) -> LaneError {
         let mut probe_due = crate::clock::ticker(self.heartbeat);
+        let probe = |asker| {
+            let now = SystemClock.boot();
+            let sequence = probes.lock().unwrap_or_else(PoisonError::into_inner).send(now, asker);
+            frame(v1::peer_frame::Frame::Probe(v1::Probe { sequence }))
+        };
         loop {
             // Room first: what is taken from the queue is then on its way, and time does not pass before a probe.
             let Ok(room) = frames.reserve().await else { return LaneError::Closed };
@@ -195,10 +209,11 @@ impl Lane {
                     self.peer.add_sent(messages.iter().map(|message| bytes_of(message.len())).sum());
                     room.send(frame(v1::peer_frame::Frame::Batch(v1::RaftBatch { messages, group: 0 })));
                 }
+                Some(asker) = asks.recv() => {
+                    room.send(probe(Some(asker)));
+                }
                 _ = probe_due.tick() => {
-                    let now = SystemClock.boot();
-                    let sequence = probes.lock().unwrap_or_else(PoisonError::into_inner).send(now);
-                    room.send(frame(v1::peer_frame::Frame::Probe(v1::Probe { sequence })));
+                    room.send(probe(None));
                 }
             }
         }

@@ -5,6 +5,7 @@ mod hello;
 mod lane;
 mod peer;
 mod peers;
+mod probe;
 mod queue;
 mod rtt;
 mod server;
@@ -18,7 +19,7 @@ pub(crate) use hello::{Local, StoreIds};
 pub(crate) use peer::Identities;
 pub use peer::PeerTransport;
 pub use peers::LinkStatus;
-pub use rtt::RttSummary;
+pub use rtt::{RttQuantiles, RttSummary};
 pub(crate) use server::PeerServer;
 
 /// A Raft message on its way to a peer.

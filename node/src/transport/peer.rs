@@ -8,7 +8,9 @@ use std::time::Duration;
 use farquorum_config::{Config, Node, NodeId};
 use farquorum_proto::v1;
 use farquorum_tls::ClientTls;
+use prometheus::HistogramVec;
 use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,8 +19,10 @@ use super::dial::Dialer;
 use super::hello::{Local, StoreIds};
 use super::lane::Lane;
 use super::peers::{LaneKind, LinkStatus, Peer, Peers};
+use super::probe::{Asker, asks};
 use super::queue::{LaneSender, lane};
 use super::{Outgoing, OutgoingSnapshot, Transport, snapshot};
+use crate::clock::{Clock, SystemClock};
 use crate::raft::RaftHandle;
 
 /// Least time that sending a snapshot may take; a slow link gets more for each MiB.
@@ -43,6 +47,8 @@ pub struct PeerTransport {
 struct Queues {
     entries: LaneSender,
     control: LaneSender,
+    /// Into the control lane.
+    asks: mpsc::Sender<Asker>,
 }
 
 /// Who this node is, and who the others turned out to be.
@@ -53,19 +59,21 @@ pub(crate) struct Identities {
 }
 
 impl PeerTransport {
-    /// Starts to dial all peers of `me`. `raft` is told of broken streams. Needs a tokio runtime.
+    /// Starts to dial all peers of `me`. `raft` is told of broken streams; `rtt_seconds` has the labels peer and
+    /// cloud. Needs a tokio runtime.
     pub(crate) fn start(
         config: &Config,
         me: &Node,
         ids: Identities,
         tls: ClientTls,
         raft: RaftHandle,
+        rtt_seconds: &HistogramVec,
     ) -> Arc<Self> {
-        let peers = super::peers::peers(config, me);
+        let peers = super::peers::peers(config, me, rtt_seconds);
         let dialer = Dialer::new(tls, super::message_bytes_max(config));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let open = |peer: &Arc<Peer>, kind: LaneKind| {
-            let (sender, queue) = lane();
+            let ((sender, queue), (asks, asked)) = (lane(), asks());
             let lane = Lane {
                 kind,
                 peer: Arc::clone(peer),
@@ -76,11 +84,14 @@ impl PeerTransport {
                 heartbeat: config.raft.heartbeat,
                 election_timeout: config.raft.election_timeout,
             };
-            tasks.spawn(lane.run(queue, stop.child_token()));
-            sender
+            tasks.spawn(lane.run(queue, asked, stop.child_token()));
+            (sender, asks)
         };
-        let queues =
-            |peer| Queues { entries: open(peer, LaneKind::Entries), control: open(peer, LaneKind::Control) };
+        let queues = |peer| {
+            let ((entries, _), (control, asks)) =
+                (open(peer, LaneKind::Entries), open(peer, LaneKind::Control));
+            Queues { entries, control, asks }
+        };
         let queues = peers.iter().map(|(id, peer)| (*id, queues(peer))).collect();
         let runtime = Handle::current();
         Arc::new(Self { peers, queues, local: ids.local, dialer, raft, stop, tasks, runtime })
@@ -95,8 +106,18 @@ impl PeerTransport {
 
     /// The links to all peers at this moment.
     pub fn links(&self) -> BTreeMap<NodeId, LinkStatus> {
-        let now = Instant::now();
-        self.peers.iter().map(|(id, peer)| (*id, peer.status(now))).collect()
+        let (now, boot) = (Instant::now(), SystemClock.boot());
+        self.peers.iter().map(|(id, peer)| (*id, peer.status(now, boot))).collect()
+    }
+
+    /// Sends one probe on the open stream to a peer. The receiver gets its round-trip time, or is dropped when no
+    /// answer came before the stream ended; none when there is no open stream, or more probes wait than it takes.
+    pub(crate) fn probe(&self, to: NodeId) -> Option<oneshot::Receiver<Duration>> {
+        let up = self.peers.get(&to).is_some_and(|peer| peer.is_up(LaneKind::Control));
+        let queues = self.queues.get(&to).filter(|_| up)?;
+        let (asker, answer) = oneshot::channel();
+        queues.asks.try_send(asker).ok()?;
+        Some(answer)
     }
 
     fn dropped(&self, peer: &Peer) {

@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use farquorum_config::{Config, Node, NodeId};
+use prometheus::{Histogram, HistogramVec};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::rtt::{RttSeries, RttSummary};
+use super::rtt::{RttHistory, RttSummary};
 
 /// One of the two connections to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,9 @@ pub(crate) struct Peer {
     /// Whether the control lane is open. The entries lane lives and dies with it: see `lane`.
     control_up: watch::Sender<bool>,
     heard: Mutex<Option<Instant>>,
-    rtt: Mutex<RttSeries>,
+    rtt: Mutex<RttHistory>,
+    /// The same for scrapers.
+    rtt_seconds: Histogram,
     sent_bytes: AtomicU64,
     dropped: AtomicU64,
 }
@@ -51,7 +54,7 @@ pub struct LinkStatus {
 }
 
 impl Peer {
-    fn new(node: Node, configured_rtt: Duration) -> Self {
+    fn new(node: Node, configured_rtt: Duration, rtt_seconds: Histogram) -> Self {
         Self {
             node,
             configured_rtt,
@@ -59,6 +62,7 @@ impl Peer {
             control_up: watch::Sender::new(false),
             heard: Mutex::default(),
             rtt: Mutex::default(),
+            rtt_seconds,
             sent_bytes: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }
@@ -92,8 +96,9 @@ impl Peer {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
-    pub(crate) fn add_rtt(&self, rtt: Duration) {
-        self.rtt.lock().unwrap_or_else(PoisonError::into_inner).add(rtt);
+    pub(crate) fn add_rtt(&self, rtt: Duration, now: Duration) {
+        self.rtt.lock().unwrap_or_else(PoisonError::into_inner).add(rtt, now);
+        self.rtt_seconds.observe(rtt.as_secs_f64());
     }
 
     pub(crate) fn add_sent(&self, bytes: u64) {
@@ -105,12 +110,13 @@ impl Peer {
         self.dropped.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn status(&self, now: Instant) -> LinkStatus {
+    /// `boot` is `now` on the clock of the probes.
+    pub(crate) fn status(&self, now: Instant, boot: Duration) -> LinkStatus {
         let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         LinkStatus {
             connected: self.is_up(LaneKind::Entries) && self.is_up(LaneKind::Control),
             last_contact: heard.map(|heard| now.saturating_duration_since(heard)),
-            rtt: self.rtt.lock().unwrap_or_else(PoisonError::into_inner).summary(),
+            rtt: self.rtt.lock().unwrap_or_else(PoisonError::into_inner).summary(boot),
             sent_bytes: self.sent_bytes.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
         }
@@ -121,11 +127,13 @@ impl Peer {
 pub(crate) type Peers = BTreeMap<NodeId, std::sync::Arc<Peer>>;
 
 /// The peers of `me` as the configuration knows them.
-pub(crate) fn peers(config: &Config, me: &Node) -> Peers {
+pub(crate) fn peers(config: &Config, me: &Node, rtt_seconds: &HistogramVec) -> Peers {
     let others = config.nodes.iter().filter(|node| node.id != me.id);
-    others
-        .map(|node| (node.id, std::sync::Arc::new(Peer::new(node.clone(), configured_rtt(config, me, node)))))
-        .collect()
+    let peer = |node: &Node| {
+        let seconds = rtt_seconds.with_label_values(&[&node.name, &node.cloud]);
+        Peer::new(node.clone(), configured_rtt(config, me, node), seconds)
+    };
+    others.map(|node| (node.id, std::sync::Arc::new(peer(node)))).collect()
 }
 
 /// Both directions of the configured link, with what jitter adds to nearly every packet.

@@ -1,90 +1,125 @@
-//! Round-trip times of one link (MEAS-1), from probes on the open control stream. Pure: times come in as arguments.
+//! Round-trip times of one link as histograms (MEAS-1): since the start, and of the last minute. Pure: times come in
+//! as arguments.
 //!
-//! The responder says how long it held the probe; that is subtracted, so that a busy peer does not look far away.
+//! Histograms and not means: a link's tail is what elections and leases meet. HDR buckets keep three digits at any
+//! magnitude, so one size fits a local zone and a satellite; `farquorum measure` asks for the samples themselves.
+//! Limits: a probe that was never answered is in none of them (loss shows as a missing count), and whole slots are
+//! forgotten, so "the last minute" is 50 to 60 s.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Probes that are kept: with a probe every heartbeat they cover the last minute or so, which is what an operator
-/// asks about; long series are the metrics' business.
-const KEPT: usize = 512;
+use hdrhistogram::Histogram;
 
-/// Probes that may be without an answer; the oldest is forgotten beyond it (a session ends long before).
-const OPEN_MAX: usize = 64;
+/// Longest round trip that is told from longer ones, in microseconds: a minute, beyond any election timeout.
+const LONGEST_US: u64 = 60_000_000;
+
+/// Decimal digits that a histogram keeps. Three are 0.1 %, a twentieth of what a comparison tolerates; with 32-bit
+/// counts a histogram is 64 KiB, a link has at most `SLOTS + 1` of them.
+const DIGITS: u8 = 3;
+
+/// Seconds of one slot of the sliding window.
+const SLOT_SECONDS: u64 = 10;
+
+/// Slots of the window: a minute. With probes every heartbeat that is several hundred, enough for a p99.
+const SLOTS: usize = 6;
 
 /// What is known of one link's round-trip time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RttSummary {
     /// Of the last probe.
     pub latest: Duration,
-    /// Exponentially weighted mean, weight 1/8 for a new one (as TCP's SRTT, RFC 6298).
-    pub smoothed: Duration,
-    /// Least of the kept ones.
+    /// Of the last 50 to 60 s; none when no probe was answered in them.
+    pub minute: Option<RttQuantiles>,
+    /// Since this node started.
+    pub total: RttQuantiles,
+}
+
+/// A histogram in short. Three significant digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RttQuantiles {
+    /// Answered probes.
+    pub count: u64,
+    /// Least.
     pub min: Duration,
-    /// Median of the kept ones.
+    /// Median.
     pub p50: Duration,
-    /// 99th percentile of the kept ones.
+    /// 90th percentile.
+    pub p90: Duration,
+    /// 99th percentile.
     pub p99: Duration,
+    /// Longest.
+    pub max: Duration,
 }
 
 /// The measured round-trip times of one link.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RttSeries {
-    kept: VecDeque<Duration>,
-    smoothed: Duration,
+#[derive(Clone, Debug)]
+pub(crate) struct RttHistory {
+    latest: Option<Duration>,
+    total: Histogram<u32>,
+    /// Slot number (of the monotonic clock) and what was measured in it, ascending. Invariant: at most `SLOTS`.
+    window: VecDeque<(u64, Histogram<u32>)>,
 }
 
-impl RttSeries {
-    /// Adds a measurement.
-    pub(crate) fn add(&mut self, rtt: Duration) {
-        self.smoothed = if self.kept.is_empty() { rtt } else { self.smoothed * 7 / 8 + rtt / 8 };
-        if self.kept.len() == KEPT {
-            self.kept.pop_front();
+impl Default for RttHistory {
+    fn default() -> Self {
+        Self { latest: None, total: empty(), window: VecDeque::new() }
+    }
+}
+
+impl RttHistory {
+    /// Adds a measurement that ended at `now`, on a clock that never goes back.
+    pub(crate) fn add(&mut self, rtt: Duration, now: Duration) {
+        self.latest = Some(rtt);
+        let us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+        self.total.saturating_record(us);
+        let slot = slot_of(now);
+        if self.window.back().is_none_or(|(last, _)| *last != slot) {
+            let oldest = if self.window.len() == SLOTS { self.window.pop_front() } else { None };
+            let mut histogram = oldest.map_or_else(empty, |(_, histogram)| histogram);
+            histogram.reset();
+            self.window.push_back((slot, histogram));
         }
-        self.kept.push_back(rtt);
+        if let Some((_, histogram)) = self.window.back_mut() {
+            histogram.saturating_record(us);
+        }
     }
 
     /// None before the first measurement.
-    pub(crate) fn summary(&self) -> Option<RttSummary> {
-        let latest = *self.kept.back()?;
-        let mut sorted: Vec<Duration> = self.kept.iter().copied().collect();
-        sorted.sort_unstable();
-        let quantile = |percent: usize| sorted.get((sorted.len() - 1) * percent / 100).copied();
-        Some(RttSummary {
-            latest,
-            smoothed: self.smoothed,
-            min: *sorted.first()?,
-            p50: quantile(50)?,
-            p99: quantile(99)?,
-        })
-    }
-}
-
-/// The probes of one session that have no answer yet.
-#[derive(Debug, Default)]
-pub(crate) struct Probes {
-    next: u64,
-    open: VecDeque<(u64, Duration)>,
-}
-
-impl Probes {
-    /// The sequence number of a probe that leaves at `now`.
-    pub(crate) fn send(&mut self, now: Duration) -> u64 {
-        self.next += 1;
-        if self.open.len() == OPEN_MAX {
-            self.open.pop_front();
+    pub(crate) fn summary(&self, now: Duration) -> Option<RttSummary> {
+        let mut minute = empty();
+        for (slot, histogram) in &self.window {
+            if slot_of(now).saturating_sub(*slot) < u64::try_from(SLOTS).unwrap_or(u64::MAX) {
+                // Fails only for a value beyond the bounds, and all histograms here have the same.
+                let _same_bounds = minute.add(histogram);
+            }
         }
-        self.open.push_back((self.next, now));
-        self.next
+        Some(RttSummary { latest: self.latest?, minute: quantiles(&minute), total: quantiles(&self.total)? })
     }
+}
 
-    /// The round-trip time that an answer shows; none when the probe is unknown or the peer claims to have held it
-    /// longer than it was away.
-    pub(crate) fn answer(&mut self, sequence: u64, processing: Duration, now: Duration) -> Option<Duration> {
-        let place = self.open.iter().position(|(open, _)| *open == sequence)?;
-        let (_, sent) = self.open.remove(place)?;
-        now.checked_sub(sent)?.checked_sub(processing)
-    }
+fn slot_of(now: Duration) -> u64 {
+    now.as_secs() / SLOT_SECONDS
+}
+
+#[allow(
+    clippy::expect_used,
+    reason = "fails only for bounds or digits out of range, and all three are constants"
+)]
+fn empty() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, LONGEST_US, DIGITS).expect("constant bounds are in range")
+}
+
+fn quantiles(histogram: &Histogram<u32>) -> Option<RttQuantiles> {
+    let at = |quantile| Duration::from_micros(histogram.value_at_quantile(quantile));
+    (!histogram.is_empty()).then(|| RttQuantiles {
+        count: histogram.len(),
+        min: Duration::from_micros(histogram.min()),
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        max: Duration::from_micros(histogram.max()),
+    })
 }
 
 #[cfg(test)]
@@ -95,36 +130,45 @@ mod tests {
         Duration::from_millis(value)
     }
 
+    /// Whether a histogram's value stands for this one: three digits.
+    fn near(found: Duration, expected: Duration) -> bool {
+        found.abs_diff(expected) <= expected / 1000
+    }
+
     #[test]
     fn a_summary_holds_what_was_measured() {
-        let mut series = RttSeries::default();
-        assert_eq!(series.summary(), None);
-        (1..=100).for_each(|value| series.add(ms(value)));
-        let summary = series.summary().unwrap();
-        assert_eq!((summary.latest, summary.min, summary.p50, summary.p99), (ms(100), ms(1), ms(50), ms(99)));
-        assert!(summary.smoothed > ms(85) && summary.smoothed < ms(100), "{summary:?}");
-        (0..KEPT).for_each(|_| series.add(ms(7)));
-        assert_eq!(series.summary().unwrap().p99, ms(7), "old measurements are forgotten");
+        let mut history = RttHistory::default();
+        assert_eq!(history.summary(ms(0)), None);
+        (1..=100).for_each(|value| history.add(ms(value), ms(value)));
+        let summary = history.summary(ms(100)).unwrap();
+        let total = summary.total;
+        assert_eq!((summary.latest, total.count, summary.minute), (ms(100), 100, Some(total)));
+        for (found, expected) in
+            [(total.min, 1), (total.p50, 50), (total.p90, 90), (total.p99, 99), (total.max, 100)]
+        {
+            assert!(near(found, ms(expected)), "{found:?} is not {expected} ms");
+        }
     }
 
     #[test]
-    fn the_responders_time_is_not_the_links() {
-        let mut probes = Probes::default();
-        let first = probes.send(ms(1000));
-        let second = probes.send(ms(1100));
-        assert_eq!(probes.answer(second, ms(5), ms(1180)), Some(ms(75)));
-        assert_eq!(probes.answer(second, ms(5), ms(1180)), None, "answered once");
-        assert_eq!(probes.answer(first, ms(500), ms(1200)), None, "a lie about the processing time");
-        assert_eq!(probes.answer(99, ms(0), ms(1200)), None, "never asked");
+    fn the_window_forgets_and_the_total_does_not() {
+        let mut history = RttHistory::default();
+        history.add(ms(500), ms(1000));
+        (0..60).for_each(|second| history.add(ms(7), ms(10_000 + second * 1000)));
+        let summary = history.summary(ms(69_000)).unwrap();
+        assert!(near(summary.minute.unwrap().max, ms(7)) && near(summary.total.max, ms(500)), "{summary:?}");
+        assert_eq!((summary.minute.unwrap().count, summary.total.count), (60, 61));
+        let later = history.summary(ms(200_000)).unwrap();
+        assert_eq!((later.minute, later.total.count), (None, 61), "nothing was measured for two minutes");
     }
 
     #[test]
-    fn unanswered_probes_are_bounded() {
-        let mut probes = Probes::default();
-        let first = probes.send(ms(0));
-        (0..OPEN_MAX).for_each(|_| {
-            probes.send(ms(1));
-        });
-        assert_eq!(probes.answer(first, ms(0), ms(50)), None);
+    fn what_is_beyond_the_bounds_is_kept_at_the_bound() {
+        let mut history = RttHistory::default();
+        history.add(Duration::ZERO, ms(0));
+        history.add(Duration::from_secs(1_000_000), ms(0));
+        let total = history.summary(ms(0)).unwrap().total;
+        assert_eq!(total.count, 2);
+        assert!(total.max >= Duration::from_micros(LONGEST_US), "{total:?}");
     }
 }
