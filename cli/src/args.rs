@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Certs(commands::certs::CertsArgs),
     /// The local simulation
     Sim(SimArgs),
+    /// Record round trips and what they cost, to compare a simulation with a real deployment
+    Measure(commands::measure::MeasureArgs),
     /// Measure this build and print the figures
     Bench(commands::bench::BenchArgs),
     /// Whether two recordings show the same network: exit code 0 they do, 1 they do not, 5 the samples cannot tell

@@ -70,6 +70,11 @@ impl Failure {
         self.kind
     }
 
+    /// What went wrong, without the hint.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Writes it to standard error. An interrupted command says nothing: the user knows.
     pub(crate) fn print(&self) {
         if self.kind == Kind::Interrupted && self.message.is_empty() {

@@ -74,6 +74,12 @@ impl Connection {
         futures::future::join_all(self.context.nodes.iter().map(|node| ask(node.name.clone()))).await
     }
 
+    /// Label of the cloud whose node leads.
+    pub(crate) async fn leader_cloud(&self) -> Option<String> {
+        let leader = self.leader().await?;
+        self.context.nodes.iter().find(|node| node.name == leader).map(|node| node.cloud.clone())
+    }
+
     /// Name of the node that says that it leads; of two, the one in the later term.
     pub(crate) async fn leader(&self) -> Option<String> {
         let statuses = self.statuses().await;

@@ -63,7 +63,8 @@ pub(crate) fn bytes_bar(what: &'static str) -> ProgressBar {
     bar
 }
 
-fn bar(template: &str) -> ProgressBar {
+/// A bar on a terminal, nothing elsewhere.
+pub(crate) fn bar(template: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     }

@@ -12,6 +12,7 @@ pub(crate) mod job;
 pub(crate) mod job_view;
 pub(crate) mod job_watch;
 pub(crate) mod kv;
+pub(crate) mod measure;
 pub(crate) mod node;
 pub(crate) mod object_store;
 pub(crate) mod reference;
@@ -31,6 +32,7 @@ use crate::failure::Failure;
 pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Status => status::run(global),
+        Command::Measure(args) => measure::run(global, &args),
         Command::Kv(args) => kv::run(global, args),
         Command::Worker(args) => worker::run(global, args),
         Command::Task(args) => task::run(global, args),

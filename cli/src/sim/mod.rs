@@ -7,6 +7,7 @@ mod folder;
 mod launch;
 mod link;
 mod logs;
+mod periods;
 mod plan;
 mod play;
 mod prepare;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 pub(crate) use folder::Folder;
-pub(crate) use protocol::{LinkStatus, Request, Response};
+pub(crate) use protocol::{LinkStatus, Request, Response, SimStatus};
 pub(crate) use socket::ask;
 pub(crate) use up::{UpArgs, up};
 pub(crate) use verbs::take_down;

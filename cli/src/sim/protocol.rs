@@ -73,6 +73,12 @@ pub(crate) enum Request {
     Signal(i32),
     /// Measure every directed pair against its configuration.
     Check,
+    /// How late packets were in the period that an earlier answer began; without one, since the start. Each answer
+    /// begins a new period.
+    Lateness {
+        /// Number of the earlier answer.
+        since: Option<u64>,
+    },
     /// Stop everything.
     Down,
 }
@@ -109,6 +115,15 @@ pub(crate) enum Response {
     Exited(i32),
     /// Answer to `Check`.
     Checked(Checked),
+    /// Answer to `Lateness`.
+    Lateness {
+        /// Number of this answer, to ask for the period from here on.
+        mark: u64,
+        /// 99th percentile of how late packets were delivered, microseconds.
+        p99_us: f64,
+        /// Whether that is within `lab.lateness_p99_max_ms`.
+        valid: bool,
+    },
     /// It could not be done.
     Error {
         /// Whether the request itself is wrong (exit code 2) or could not be carried out (1).
@@ -159,6 +174,8 @@ pub(crate) struct SimStatus {
     pub(crate) name: String,
     /// What moves the packets, and why: one line.
     pub(crate) backend: String,
+    /// Name of the link preset that it was started with; empty when the links came from the file.
+    pub(crate) preset: String,
     /// Hosts in order: nodes, workers, object store, operator.
     pub(crate) hosts: Vec<HostStatus>,
     /// Directed links between clouds, and within each.

@@ -10,6 +10,7 @@ use farquorum_netem::forward::Forwarder;
 use farquorum_netem::lab::Lab;
 use farquorum_netem::wan::{WanControl, WanError};
 
+use super::periods::Periods;
 use super::process::{Process, Program};
 use super::protocol::{NOTHING_RUNS, Request, Response, SimStatus};
 use super::reaper::Reaper;
@@ -19,6 +20,8 @@ use super::{report, server};
 pub(crate) struct Plan {
     /// Name of the simulation.
     pub(crate) name: String,
+    /// Its link preset; empty when there is none.
+    pub(crate) preset: String,
     /// What runs where, in the order of starting.
     pub(crate) programs: Vec<Program>,
     /// Roles and host ports of all hosts.
@@ -38,6 +41,7 @@ pub(crate) struct Supervisor {
     _forwarder: Forwarder,
     plan: Plan,
     processes: Mutex<Vec<Process>>,
+    periods: Mutex<Periods>,
 }
 
 impl Supervisor {
@@ -45,6 +49,7 @@ impl Supervisor {
     pub(crate) fn new(lab: Lab, forwarder: Forwarder, plan: Plan) -> std::io::Result<Arc<Self>> {
         let processes = plan.programs.iter().cloned().map(Process::new).collect();
         let control = lab.control();
+        let start = control.lateness_mark().map_err(std::io::Error::other)?;
         let reaper = Reaper::start()?;
         Ok(Arc::new(Self {
             lab,
@@ -53,6 +58,7 @@ impl Supervisor {
             _forwarder: forwarder,
             plan,
             processes: Mutex::new(processes),
+            periods: Mutex::new(Periods::new(start)),
         }))
     }
 
@@ -72,6 +78,7 @@ impl Supervisor {
         let result = match request {
             Request::Status => return self.status(),
             Request::Check => return self.check(),
+            Request::Lateness { since } => return self.lateness(*since),
             Request::Link { from, to, change } => self.change_link(from, to, change),
             Request::Cut { from, to } => wan(self.control.cut(from, to)),
             Request::Heal { from: Some(from), to: Some(to) } => wan(self.control.heal(from, to)),
@@ -110,6 +117,7 @@ impl Supervisor {
             Ok((lateness, links)) => Response::Status(Box::new(SimStatus {
                 name: self.plan.name.clone(),
                 backend: self.lab.backend().to_owned(),
+                preset: self.plan.preset.clone(),
                 hosts,
                 links,
                 lateness_p50_us: lateness.p50_us,
@@ -117,6 +125,21 @@ impl Supervisor {
                 lateness_valid: lateness.valid(self.plan.lateness_p99_max),
             })),
             Err(error) => Response::Error { usage: false, message: error.to_string() },
+        }
+    }
+
+    fn lateness(&self, since: Option<u64>) -> Response {
+        let mark = match self.control.lateness_mark() {
+            Ok(mark) => mark,
+            Err(error) => return Response::Error { usage: false, message: error.to_string() },
+        };
+        match self.periods.lock().unwrap_or_else(PoisonError::into_inner).end(since, mark) {
+            Ok((mark, lateness)) => Response::Lateness {
+                mark,
+                p99_us: lateness.p99_us,
+                valid: lateness.valid(self.plan.lateness_p99_max),
+            },
+            Err(message) => Response::Error { usage: true, message },
         }
     }
 

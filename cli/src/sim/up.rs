@@ -84,7 +84,13 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
     };
     let lateness_p99_max = config.lab.lateness_p99_max;
     let events = launch::launch(Launch {
-        plan: Plan { name: name.to_owned(), programs, hosts: hosts.clone(), lateness_p99_max },
+        plan: Plan {
+            name: name.to_owned(),
+            preset: args.preset.clone().unwrap_or_default(),
+            programs,
+            hosts: hosts.clone(),
+            lateness_p99_max,
+        },
         spec,
         privilege,
         forwards,

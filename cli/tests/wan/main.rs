@@ -12,6 +12,7 @@ mod lab;
 mod leftovers;
 mod links;
 mod logs;
+mod measure;
 mod rootless;
 mod several;
 mod sudo;

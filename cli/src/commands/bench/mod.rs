@@ -14,6 +14,7 @@ use farquorum_client::Context;
 use serde::Serialize;
 
 use super::cluster::Connection;
+use super::measure::millis;
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::output::{self, Show, rows};
@@ -28,13 +29,13 @@ const NAME: &str = "bench";
 pub(crate) struct BenchArgs {
     /// How often the leader is killed
     #[arg(long, default_value_t = 30)]
-    kills: usize,
+    kills: u32,
     /// Commits measured one after another
     #[arg(long, default_value_t = 300)]
-    commits: usize,
+    commits: u32,
     /// Seconds of each throughput run
     #[arg(long, default_value_t = 10)]
-    seconds: u64,
+    seconds: u32,
 }
 
 /// Measures. Forks, so it is run without a runtime.
@@ -65,7 +66,6 @@ async fn measure(
     record.series.push(first);
     record.dimensions = dimensions(folder)?;
     record.series.push(rtt_error(folder)?);
-    cluster::lead_from_aws(&connection).await?;
     record.series.extend(cluster::commit(&connection, args.commits, &folder.root).await?);
     record.series.push(cluster::assignment(&connection).await?);
     record.series.extend(cluster::throughput(folder, &connection, args.seconds).await?);
@@ -94,11 +94,6 @@ fn rtt_error(folder: &Folder) -> Result<Series, Failure> {
     let mut series = Series::new("RTT inside the lab less configured", "ms");
     checked.pairs.iter().filter_map(|pair| pair.error_ms).for_each(|error_ms| series.add(error_ms));
     Ok(series)
-}
-
-/// Milliseconds of a duration.
-fn millis(duration: std::time::Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }
 
 /// Time of an fsync of 256 new bytes in this folder.

@@ -1,0 +1,266 @@
+//! MEAS-1, MEAS-2: the nodes measure what the links are set to; `measure` records it with everything that a comparison
+//! needs, keeps what is whole, and says what it cannot do.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use farquorum_baseline::{Record, Series};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::lab::machine::{interruptible, signal, supervisor};
+use crate::lab::{Sim, file, text};
+
+/// Pairs of clouds of preset `seed`, and their round trips, ms.
+const SEED: [(&str, &str, f64); 3] = [("aws", "gcp", 50.0), ("aws", "azure", 75.0), ("gcp", "azure", 60.0)];
+
+/// Every directed pair.
+fn directed() -> impl Iterator<Item = (&'static str, &'static str, f64)> {
+    SEED.into_iter().flat_map(|(one, other, ms)| [(one, other, ms), (other, one, ms)])
+}
+
+/// Application probes carry the wake-ups of two processes: more is allowed than for the links themselves.
+fn within_tolerance(what: &str, measured: f64, configured: f64) {
+    println!(
+        "{what}: p50 {measured:.2} ms, configured {configured} ms, error {:+.2} ms",
+        measured - configured
+    );
+    let tolerance = (configured * 0.02).max(1.0);
+    assert!(
+        (measured - configured).abs() <= tolerance,
+        "{what}: {measured} ms, {configured} ms are configured"
+    );
+}
+
+/// Looks at `farquorum status` until every node knows so many probes to every other.
+fn status_with_probes(sim: &Sim, probes: u64) -> Value {
+    let until = Instant::now() + Duration::from_secs(120);
+    loop {
+        let status = sim.json(&["status"]);
+        let nodes = status["nodes"].as_array().unwrap();
+        let knows = |node: &Value| {
+            let rtts = node["rtt_ms"].as_array().unwrap();
+            rtts.len() == 2 && rtts.iter().all(|rtt| rtt["probes"].as_u64().unwrap() >= probes)
+        };
+        if nodes.iter().all(knows) {
+            return status;
+        }
+        assert!(Instant::now() < until, "not within 120 s: {probes} probes on every link: {status}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn cloud_of<'a>(status: &'a Value, node: &Value) -> &'a str {
+    let nodes = status["nodes"].as_array().unwrap();
+    nodes.iter().find(|known| known["name"] == *node).unwrap()["cloud"].as_str().unwrap()
+}
+
+#[test]
+fn the_nodes_know_how_far_apart_they_are() {
+    let Some(sim) = Sim::up(&["--preset", "seed"]) else { return };
+    let status = status_with_probes(&sim, 100);
+    let mut seen = 0;
+    for node in status["nodes"].as_array().unwrap() {
+        for rtt in node["rtt_ms"].as_array().unwrap() {
+            let (from, to) = (node["cloud"].as_str().unwrap(), cloud_of(&status, &rtt["to"]));
+            let (_, _, configured) = directed().find(|pair| (pair.0, pair.1) == (from, to)).unwrap();
+            within_tolerance(&format!("status, {from} -> {to}"), rtt["p50_ms"].as_f64().unwrap(), configured);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 6, "every directed pair");
+    matrix_is_printed(&sim);
+    a_record_holds_what_was_asked_for(&sim);
+}
+
+/// The last table of `farquorum status`: a row and a column for each node, `-` where there is no link.
+fn matrix_is_printed(sim: &Sim) {
+    let printed = sim.ok(&["status"]);
+    let matrix: Vec<Vec<&str>> = printed
+        .lines()
+        .skip_while(|line| !line.starts_with("FROM \\ TO"))
+        .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+        .collect();
+    assert_eq!(matrix.len(), 4, "{printed}");
+    for (row, cells) in matrix.iter().enumerate() {
+        assert_eq!(cells.len(), 4, "{printed}");
+        assert_eq!(cells[0] == "FROM \\ TO", row == 0);
+        assert!(row == 0 || cells[row] == "-", "no round trip to itself: {printed}");
+        assert_eq!(cells.iter().filter(|cell| cell.contains(" / ")).count(), if row == 0 { 0 } else { 2 });
+    }
+}
+
+fn load(path: &Path) -> Record {
+    Record::load(path).unwrap()
+}
+
+fn series<'a>(record: &'a Record, name: &str) -> &'a Series {
+    record.find(name, None, None).unwrap_or_else(|| panic!("no series {name}"))
+}
+
+fn a_record_holds_what_was_asked_for(sim: &Sim) {
+    let out = sim.lab.state.path().join("quick.json");
+    let asked = ["measure", "--quick", "--blocks", "2", "--samples", "101", "--elections", "3"];
+    let printed = sim.json(&[&asked[..], &["--out", out.to_str().unwrap()]].concat());
+    let record = load(&out);
+    assert_eq!((record.incomplete.as_deref(), printed["complete"].as_bool()), (None, Some(true)));
+    assert_eq!(printed["valid"].as_bool(), Some(record.invalid.is_empty()));
+    let dimensions = &record.dimensions;
+    assert_eq!((dimensions.preset.as_str(), dimensions.config_sha256.len()), ("seed", 64));
+    assert!(!dimensions.kernel.is_empty() && dimensions.processors > 0 && !dimensions.backend.is_empty());
+    let labels: BTreeSet<&str> = dimensions.clouds.iter().map(|cloud| cloud.label.as_str()).collect();
+    assert_eq!(labels, BTreeSet::from(["aws", "gcp", "azure"]));
+    assert_eq!(dimensions.more["leader"], "aws", "beside the operator");
+
+    let titles: Vec<String> = record.series.iter().map(Series::title).collect();
+    assert_eq!(titles.len(), 6 + 7, "{titles:?}");
+    for (from, to, configured) in directed() {
+        let rtt = record.find("rtt", Some(from), Some(to)).unwrap();
+        assert_eq!((rtt.samples.len(), rtt.lost), (101, Some(0)), "{from} -> {to}");
+        within_tolerance(&format!("measure, {from} -> {to}"), rtt.quantiles().unwrap().p50, configured);
+    }
+    for (name, count) in [
+        ("commit", 101),
+        ("read", 101),
+        ("read-stale", 101),
+        ("throughput", 4),
+        ("transfer", 3),
+        ("election", 3),
+        ("election-write", 3),
+    ] {
+        assert_eq!(series(&record, name).samples.len(), count, "{name}");
+    }
+    for series in &record.series {
+        let blocks: BTreeSet<u32> = series.samples.iter().map(|sample| sample.block).collect();
+        assert_eq!(blocks, BTreeSet::from([0, 1]), "{}", series.title());
+        assert!(series.samples.is_sorted_by_key(|sample| sample.at_s), "{}", series.title());
+    }
+    let p50 = |name| series(&record, name).quantiles().unwrap().p50;
+    assert!(p50("commit") >= 50.0, "a commit at aws crosses to gcp and back: {}", p50("commit"));
+    assert!(p50("read") >= 50.0 && p50("read-stale") < 50.0, "{} {}", p50("read"), p50("read-stale"));
+    assert!(p50("election") > p50("transfer"), "an election waits for a timeout first");
+}
+
+#[test]
+fn what_cannot_be_measured_or_written_is_said() {
+    let Some(sim) = Sim::up(&[]) else { return };
+    bad_input_is_refused(&sim);
+    an_interrupt_keeps_whole_blocks(&sim);
+    a_full_disk_leaves_no_half_record(&sim);
+    a_late_emulator_makes_a_record_invalid(&sim);
+}
+
+fn bad_input_is_refused(sim: &Sim) {
+    let there = file(&sim.lab, "there.json", "{}");
+    let cases: [(&[&str], i32, &str); 9] = [
+        (&["--blocks", "0"], 2, "--blocks 0: must be from 1 to 1000"),
+        (&["--samples", "5", "--blocks", "6"], 2, "--samples 5: must be from 6"),
+        (&["--samples", "-1"], 2, "'-1'"),
+        (&["--only", "rtt,ping"], 2, "possible values: rtt, commit, read, throughput, transfer, election"),
+        (&["--leader", "mars"], 2, "no node is in cloud \"mars\"; nodes are in: aws, gcp, azure"),
+        (&["--out", "figures.txt"], 2, "must end in .json"),
+        (&["--out", "/nowhere/a.json"], 2, "there is no folder /nowhere"),
+        (&["--out", "/proc/a.json"], 1, "nothing can be written in /proc"),
+        (&["--out", &there], 4, "is there already"),
+    ];
+    for (args, code, says) in cases {
+        let output = sim.run(&[&["measure", "--quick"], args].concat());
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
+        assert!(error.contains(says), "{args:?} does not say {says:?}: {error}");
+    }
+    assert_eq!(std::fs::read_to_string(there).unwrap(), "{}");
+}
+
+/// Interrupted when the first block is whole, and before it is.
+fn an_interrupt_keeps_whole_blocks(sim: &Sim) {
+    let out = sim.lab.state.path().join("cut.json");
+    let mut command = sim.command(&["measure", "--only", "rtt", "--blocks", "100", "--samples", "2000"]);
+    command.arg("--out").arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped());
+    interruptible(&mut command);
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "block 2 of 100 is whole"));
+    signal(i32::try_from(child.id()).unwrap(), Signal::SIGINT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let (record, printed) = (load(&out), text(&output.stdout));
+    let reason = record.incomplete.clone().unwrap();
+    assert!(printed.contains(&format!("NOT COMPLETE: {reason}")), "{printed}");
+    for series in &record.series {
+        let last = series.samples.last().unwrap().block;
+        assert!((1..99).contains(&last), "{}", series.title());
+        assert_eq!(series.samples.len(), 20 * (usize::try_from(last).unwrap() + 1), "{}", series.title());
+        assert_eq!(reason, format!("interrupted: {} of 100 blocks are whole", last + 1));
+    }
+
+    let early = sim.lab.state.path().join("early.json");
+    let mut command = sim.command(&["measure", "--only", "election", "--blocks", "1", "--elections", "50"]);
+    command.arg("--out").arg(&early).stdout(Stdio::piped()).stderr(Stdio::piped());
+    interruptible(&mut command);
+    let child = command.spawn().unwrap();
+    let starts = || -> u64 {
+        let status = sim.json(&["sim", "status"]);
+        status["hosts"].as_array().unwrap().iter().map(|host| host["starts"].as_u64().unwrap()).sum()
+    };
+    let before = starts();
+    let until = Instant::now() + Duration::from_secs(60);
+    while starts() == before {
+        assert!(Instant::now() < until, "no leader was killed and started again within 60 s");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    signal(i32::try_from(child.id()).unwrap(), Signal::SIGINT);
+    let output = child.wait_with_output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{error}");
+    assert!(error.contains("before the first block was whole: nothing was written"), "{error}");
+    assert!(!early.exists());
+    let status = sim.json(&["sim", "status"]);
+    let dead = |host: &&Value| host["role"] == "node" && host["state"] != "running";
+    assert_eq!(status["hosts"].as_array().unwrap().iter().find(dead), None, "a killed node was left dead");
+}
+
+fn a_full_disk_leaves_no_half_record(sim: &Sim) {
+    let folder = sim.lab.state.path().join("full");
+    std::fs::create_dir(&folder).unwrap();
+    let measure = sim.command(&["measure", "--only", "rtt", "--blocks", "2", "--samples", "200"]);
+    // One page of a tmpfs of its own: the samples do not fit. What is left is listed before the mount goes away.
+    let script = "mount -t tmpfs -o size=4k none full && { \"$@\" --out full/a.json; code=$?; ls -A full; exit $code; }";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    command.arg(measure.get_program()).args(measure.get_args()).current_dir(sim.lab.state.path());
+    for (name, value) in measure.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let output = command.output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("the disk is full"), "{error}");
+    assert_eq!(text(&output.stdout), "", "files were left behind");
+}
+
+/// The emulator is stopped again and again while round trips are measured: what came through it was late.
+fn a_late_emulator_makes_a_record_invalid(sim: &Sim) {
+    let out = sim.lab.state.path().join("late.json");
+    let mut command = sim.command(&["measure", "--only", "rtt", "--blocks", "1", "--samples", "100"]);
+    command.arg("--out").arg(&out).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let emulator = supervisor(sim.lab.state.path()).unwrap();
+    while child.try_wait().unwrap().is_none() {
+        for stop in [Signal::SIGSTOP, Signal::SIGCONT] {
+            signal(emulator, stop);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    let output = child.wait_with_output().unwrap();
+    let (record, printed) = (load(&out), text(&output.stdout));
+    assert!(output.status.success(), "the record is written all the same: {}", output.status);
+    assert!(record.invalid[0].starts_with("the emulated WAN delivered late by"), "{:?}", record.invalid);
+    assert!(printed.contains(&format!("NOT VALID: {}", record.invalid[0])), "{printed}");
+}
