@@ -43,6 +43,13 @@ where
     result
 }
 
+/// Waits on the calling thread until something asks this process to stop.
+pub(crate) fn await_interrupt() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(interrupted());
+    Ok(())
+}
+
 /// What asks a command to stop.
 fn interrupts() -> SigSet {
     let mut set = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use farquorum_netem::forward::Forwarder;
 use farquorum_netem::lab::{Entered, Lab, LabSpec, OPERATOR, Privilege, enter};
@@ -140,10 +141,23 @@ fn supervise(launch: Launch, pipe: &mut File) -> Result<(), String> {
     let listener = UnixListener::bind(&launch.socket)
         .map_err(|error| format!("{}: {error}", launch.socket.display()))?;
     let supervisor = Supervisor::new(lab, forwarder, launch.plan).map_err(|error| error.to_string())?;
+    stop_when_asked(&supervisor)?;
     supervisor.start_all()?;
     tell(pipe, &Event::Started);
     supervisor.serve(&listener);
     Ok(())
+}
+
+/// The kernel keeps signals that nobody handles from a pid 1; so SIGTERM is handled, and stops all in order as `sim down`
+/// does.
+fn stop_when_asked(supervisor: &Arc<Supervisor>) -> Result<(), String> {
+    let supervisor = Arc::clone(supervisor);
+    let wait = move || match crate::runtime::await_interrupt() {
+        Ok(()) => supervisor.stop_and_exit(),
+        Err(error) => tracing::error!(%error, "signals do not stop the simulation"),
+    };
+    let thread = std::thread::Builder::new().name("signals".into()).spawn(wait);
+    thread.map(drop).map_err(|error| format!("no thread for signals: {error}"))
 }
 
 /// The front process may be gone (Ctrl-C): then nobody needs to know.

@@ -54,6 +54,20 @@ fn down_leaves_the_machine_as_it_was() {
 }
 
 #[test]
+fn a_supervisor_that_is_asked_to_end_stops_everything() {
+    let Some(lab) = Lab::enter() else { return };
+    let sim = lab.up(&[]);
+    let ports = ports(&sim);
+    signal(machine::supervisor(lab.state.path()).unwrap(), Signal::SIGTERM);
+    let alive = |traces: &Traces| traces.processes.is_empty() && traces.ports.is_empty();
+    let after = settled(&lab, &ports, alive);
+    assert!(alive(&after) && after.namespaces.is_empty(), "{after:?}");
+    let log = std::fs::read_to_string(sim.folder().join("logs/cp-aws-1.log")).unwrap();
+    assert!(log.contains("stopping"), "the nodes were not stopped in order: {log}");
+    sim.down(true);
+}
+
+#[test]
 fn a_killed_supervisor_takes_everything_with_it() {
     let Some(lab) = Lab::enter() else { return };
     let before = Traces::of(lab.state.path(), &[]);
