@@ -20,7 +20,7 @@ if [ "${1:-}" != --inside ]; then
     [ "$(id -u)" -eq 0 ] || fail "needs root"
     command -v debootstrap >/dev/null || fail "needs debootstrap; try: apt-get install debootstrap"
     command -v rustc >/dev/null || fail "needs a Rust toolchain on this machine"
-    bare=${1:-$(mktemp -d "${TMPDIR:-/tmp}/farquorum-bare.XXXXXX")}
+    bare=${1:-$(mktemp -d)}
     [ "$#" -gt 0 ] || trap 'rm -rf "$bare"' EXIT
     shift || true
     unshare --mount --pid --fork --kill-child --propagation private -- "$0" --inside "$bare" "${@:-build}"

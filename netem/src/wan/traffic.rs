@@ -74,7 +74,7 @@ impl Traffic {
             let mut buffer = self.flight.buffer();
             match port.read(&mut buffer) {
                 Ok(length) => self.accept(host, buffer, length),
-                // Nothing more, or a device that is down for now: either way there is no packet.
+                // Nothing waits, or the device is down: either way there is no packet.
                 Err(error) => {
                     self.flight.recycle(buffer);
                     return error != Errno::EBADFD;
