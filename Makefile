@@ -9,7 +9,7 @@ CARGO := ci/cargo.sh
 BIN := bin/farquorum
 INPUT ?=
 
-.PHONY: help deps build test test-all vm-test lint fmt bench demo sim-up sim-down mutants clean
+.PHONY: help deps build test test-all vm-test nix-test lint fmt bench demo sim-up sim-down mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test-all: test vm-test ## those, and what needs Docker or a virtual machine
 
 vm-test: deps ## both backends of the WAN side by side, in a virtual machine whose kernel has netem
 	@ci/vm.sh
+
+nix-test: ## the NixOS modules: parsed, evaluated, compared, judged by systemd (no cache, nothing built by Nix)
+	@ci/nix.sh
 
 lint: deps ## formatting, clippy, licences and advisories, shell scripts
 	@ci/lint.sh

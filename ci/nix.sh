@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# The NixOS modules and the flake, as far as Nix alone can judge them: no cache, no nixpkgs, nothing is built.
+# Golden files lie in ci/nix/golden; FARQUORUM_UPDATE=1 writes them anew. NIXPKGS_LIB=PATH evaluates with nixpkgs' own
+# lib too. What is not run here stands in docs/nix.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+golden=ci/nix/golden
+# systemd's own judgement: 0 is best, 10 worst.
+EXPOSURE_MAX=1.2
+
+declare -A packages=([nix-instantiate]=nix-bin [jq]=jq [systemd-analyze]=systemd)
+missing=()
+for tool in "${!packages[@]}"; do
+    command -v "$tool" >/dev/null || missing+=("${packages[$tool]}")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "nix: missing ${missing[*]}: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() {
+    echo "nix: $*" >&2
+    failed=1
+}
+
+# 1. Every file is Nix.
+while IFS= read -r file; do
+    nix-instantiate --parse "$file" >/dev/null || fail "$file is not Nix"
+done < <(git ls-files --cached --others --exclude-standard '*.nix')
+
+# 2. Every module and hardware profile evaluates, with `lib` alone.
+evaluate() {
+    nix-instantiate --eval --strict --json --show-trace \
+        --expr "import ./ci/nix/evaluate.nix { lib = import $1; root = ./.; }" | jq -S .
+}
+evaluate ./ci/nix/lib.nix >"$work/all.json"
+if [ -n "${NIXPKGS_LIB:-}" ]; then
+    evaluate "$NIXPKGS_LIB" >"$work/nixpkgs.json"
+    diff -u "$work/all.json" "$work/nixpkgs.json" || fail "nixpkgs' lib gives something else than ci/nix/lib.nix"
+fi
+
+# 3. What comes out is what came out before.
+mkdir "$work/golden"
+jq -r '.files | keys[]' "$work/all.json" | while IFS= read -r name; do
+    jq -j --arg name "$name" '.files[$name]' "$work/all.json" >"$work/golden/$name"
+done
+for name in hardware refused; do
+    jq ".$name" "$work/all.json" >"$work/golden/$name.json"
+done
+if [ "${FARQUORUM_UPDATE:-}" = 1 ]; then
+    rm -rf "$golden" && cp -r "$work/golden" "$golden"
+fi
+diff -ru "$golden" "$work/golden" || fail "differs from $golden: if it is meant, FARQUORUM_UPDATE=1 ci/nix.sh"
+
+# 4. Rules that no golden file should be able to change.
+rule() {
+    jq -e "$2" "$work/all.json" >/dev/null || fail "$1: $(jq -c "$3" "$work/all.json")"
+}
+rule "TOML that is written is not read back the same" '.same' '.same'
+rule "a host of farquorum.toml is refused" '.accepted == []' '.accepted'
+rule "bad settings are accepted" '[.refused[] | length == 1] | all' '.refused'
+rule "a message does not name the host" \
+    '[.refused[][] | test("^(cp|worker)-[a-z]+-1: services\\.farquorum\\.")] | all' '.refused'
+rule "a hardware profile has no firewall or no data disk" \
+    '[.hardware[] | .firewall.enable and (.fileSystems | length == 1)] | all' '.hardware'
+rule "the firewall's rules stay when they are turned off" '.overridden.extraInputRules == ""' '.overridden'
+
+# 5. The binary reads the rendered TOML, and sees the same in it as in farquorum.toml.
+binary=${FARQUORUM:-bin/farquorum}
+if [ -x "$binary" ]; then
+    "$binary" --config "$work/golden/farquorum.toml" config check
+    show() { env -i "$binary" --config "$1" --format json config show; }
+    diff <(show farquorum.toml) <(show "$work/golden/farquorum.toml") || fail "the rendered TOML is another configuration"
+elif [ "${CI:-}" = true ]; then
+    fail "$binary is not built: the rendered TOML was not checked by the binary"
+else
+    echo "nix: $binary is not built: the rendered TOML was not checked by the binary" >&2
+fi
+
+# 6. systemd takes the units, and finds them closed. Its programs are not here: true(1) stands in for them.
+mkdir "$work/units"
+for unit in farquorum-node farquorum-worker; do
+    sed -E 's#/nix/store/0{32}-farquorum(/bin/farquorum|-(node|worker)-certificates)#/bin/true#' \
+        "$work/golden/$unit.service" >"$work/units/$unit.service"
+    said=$(systemd-analyze --man=no verify "$work/units/$unit.service" 2>&1) || fail "systemd-analyze verify $unit failed"
+    [ -z "$said" ] || fail "systemd-analyze verify $unit: $said"
+    exposure=$(systemd-analyze --no-pager --offline=true security "$work/units/$unit.service" |
+        sed -nE 's/.*Overall exposure level for .*: ([0-9.]+) .*/\1/p')
+    echo "nix: $unit.service: exposure ${exposure:-unknown}, at most $EXPOSURE_MAX"
+    awk -v is="${exposure:-10}" -v max="$EXPOSURE_MAX" 'BEGIN { exit !(is <= max) }' ||
+        fail "$unit.service is more exposed than $EXPOSURE_MAX: systemd-analyze --offline=true security"
+done
+
+[ "$failed" -eq 0 ] && echo "nix: ok"
+exit "$failed"

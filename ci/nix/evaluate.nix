@@ -1,0 +1,84 @@
+# Evaluates every module with `lib` alone. The result is plain data; ci/nix.sh compares it with the golden files.
+{ lib, root }:
+let
+  settings = builtins.fromTOML (builtins.readFile (root + "/farquorum.toml"));
+  modules = root + "/nixos-modules";
+  # Builds nothing: what would be a store path is its name.
+  pkgs = {
+    runCommand = name: _: _: "/nix/store/00000000000000000000000000000000-${name}";
+    writeShellScript = name: _: "/nix/store/00000000000000000000000000000000-${name}";
+    util-linux = "util-linux";
+    e2fsprogs = "e2fsprogs";
+    systemd = "systemd";
+  };
+  evaluate =
+    extra:
+    (lib.evalModules {
+      specialArgs = { inherit pkgs; };
+      modules = [
+        ./nixos.nix
+        { services.farquorum = { package = "/nix/store/00000000000000000000000000000000-farquorum"; inherit settings; }; }
+      ]
+      ++ extra;
+    }).config;
+  node = name: [ (modules + "/node.nix") { networking.hostName = name; services.farquorum.node.enable = true; } ];
+  worker = name: [ (modules + "/worker.nix") { networking.hostName = name; services.farquorum.worker.enable = true; } ];
+  unitText = import ./unit-text.nix { inherit lib; };
+  failures = config: map (a: a.message) (builtins.filter (a: !a.assertion) config.assertions);
+  toml = (import (modules + "/lib") { inherit lib; }).toml;
+
+  # TOML of more kinds than farquorum.toml has.
+  odd = {
+    "a key with spaces" = "quotes \" and \\ and\nlines";
+    fractions = [ 0.5 0.001 ];
+    deep.er.table = { x = true; list = [ { y = 1; side.of = "z"; } { y = 2; } ]; };
+    empty = [ ];
+  };
+
+  cloud = name: evaluate (node "cp-${name}-1" ++ [ (modules + "/hardware/${name}.nix") ]);
+  hardware = config: {
+    inherit (config) fileSystems virtualisation;
+    inherit (config.services) chrony openssh;
+    firewall = config.networking.firewall;
+    data_disk = config.services.farquorum.dataDisk;
+    tmpfiles = config.systemd.tmpfiles.rules;
+    failures = failures config;
+    format = config.systemd.services.farquorum-format-disk.script or null;
+  };
+  bad = extra: failures (evaluate (node "cp-aws-1" ++ [ { services.farquorum = extra; } ]));
+  oneNode = evaluate (node "cp-aws-1");
+  oneWorker = evaluate (worker "worker-aws-1" ++ [
+    { services.farquorum.worker = { storageCredentials = "/var/lib/farquorum-keys/storage"; monitors = [ "198.51.100.9" ]; }; }
+  ]);
+in
+{
+  files = {
+    "farquorum.toml" = oneNode.services.farquorum.tomlText;
+    "farquorum-node.service" = unitText oneNode.systemd.services.farquorum-node;
+    "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;
+    "node.nft" = oneNode.networking.firewall.extraInputRules;
+    "worker.nft" = oneWorker.networking.firewall.extraInputRules;
+  };
+  hardware = {
+    aws = hardware (cloud "aws");
+    gcp = hardware (cloud "gcp");
+    azure = hardware (cloud "azure");
+  };
+  # What the assertions say about settings that are wrong.
+  refused = {
+    unknown_name = failures (evaluate (node "cp-mars-1"));
+    unknown_worker = failures (evaluate (worker "worker-mars-1"));
+    key_in_store = bad { node.key = "${builtins.storeDir}/00000000000000000000000000000000-key"; };
+    everybody = bad { node.clients = [ "0.0.0.0/0" ]; };
+    peer_by_name = bad { node.peers = [ "cp-gcp-1.example.com" ]; };
+    label_too_long = bad { dataDisk.label = "the-disk-of-the-control-plane"; };
+    device_by_name = bad { dataDisk = { label = "farquorum-data"; blankDevice = "/dev/sdb"; }; };
+  };
+  # Well-formed hosts, all of the file: nothing is refused.
+  accepted = lib.concatMap (m: failures (evaluate (node m.name))) settings.nodes
+    ++ lib.concatMap (m: failures (evaluate (worker m.name))) settings.workers;
+  overridden = (evaluate (node "cp-aws-1" ++ [ { networking.firewall.enable = false; services.farquorum.node.openFirewall = false; } ])).networking.firewall;
+  # What is written is read back the same.
+  same = builtins.fromTOML (toml.render settings) == settings
+    && builtins.fromTOML (toml.render odd) == odd;
+}

@@ -1,0 +1,25 @@
+# The options of NixOS that the modules set, with the types that matter here: enough to evaluate the modules alone.
+{ lib, ... }:
+let
+  inherit (lib) mkOption types;
+  free = mkOption { type = types.attrsOf types.anything; default = { }; };
+  list = mkOption { type = types.listOf types.anything; default = [ ]; };
+in
+{
+  options = {
+    assertions = list;
+    fileSystems = free;
+    virtualisation = free;
+    networking.hostName = mkOption { type = types.str; };
+    networking.firewall.enable = mkOption { type = types.bool; };
+    networking.firewall.extraInputRules = mkOption { type = types.lines; default = ""; };
+    networking.nftables.enable = mkOption { type = types.bool; };
+    services.chrony.enable = mkOption { type = types.bool; };
+    services.chrony.servers = list;
+    services.chrony.extraConfig = mkOption { type = types.lines; default = ""; };
+    services.journald.extraConfig = mkOption { type = types.lines; default = ""; };
+    services.openssh.settings = free;
+    systemd.services = free;
+    systemd.tmpfiles.rules = list;
+  };
+}

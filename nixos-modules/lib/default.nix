@@ -1,0 +1,9 @@
+# Plain functions behind the modules. They need nixpkgs' `lib` and nothing else: no packages, no builds.
+{ lib }:
+{
+  checks = import ./checks.nix { inherit lib; };
+  firewall = import ./firewall.nix { inherit lib; };
+  members = import ./members.nix { inherit lib; };
+  toml = import ./toml.nix { inherit lib; };
+  unit = import ./unit.nix { inherit lib; };
+}

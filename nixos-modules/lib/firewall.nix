@@ -1,0 +1,15 @@
+# Input rules for nftables: each port is open to the addresses that need it and to nobody else.
+{ lib }:
+let
+  isV4 = address: builtins.match "[0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?" address != null;
+  single = address: if lib.hasInfix "/" address then address else "${address}/32";
+  rule =
+    what: port: from:
+    lib.optional (from != [ ])
+      "ip saddr { ${lib.concatMapStringsSep ", " single (lib.sort (a: b: a < b) (lib.unique from))} } tcp dport ${toString port} accept comment \"farquorum ${what}\"";
+in
+{
+  inherit isV4;
+  # [ { what; port; from; } ] -> text
+  render = rules: lib.concatMapStrings (line: line + "\n") (lib.concatMap (r: rule r.what r.port r.from) rules);
+}

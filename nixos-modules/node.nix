@@ -1,0 +1,111 @@
+# A control-plane node.
+{ config, lib, pkgs, ... }:
+let
+  all = config.services.farquorum;
+  cfg = all.node;
+  plain = import ./lib { inherit lib; };
+  inherit (lib) mkEnableOption mkIf mkOption types;
+  me = plain.members.node all.settings cfg.name;
+  port = plain.members.port all.settings (if me == null then { } else me);
+  host = config.networking.hostName;
+  rules = [
+    { what = "raft"; port = port "raft"; from = cfg.peers; }
+    { what = "grpc"; port = port "grpc"; from = cfg.peers ++ cfg.clients; }
+    { what = "http"; port = port "http"; from = cfg.monitors; }
+  ];
+in
+{
+  imports = [ ./common.nix ./data-disk.nix ];
+
+  options.services.farquorum.node = {
+    enable = mkEnableOption "a Farquorum control-plane node";
+    name = mkOption {
+      type = types.str;
+      default = host;
+      description = "Its name in the settings.";
+    };
+    listen = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      description = "Address to listen on when the host does not have the one of the settings, as behind a public address: 0.0.0.0.";
+    };
+    certificate = mkOption {
+      type = types.str;
+      default = "/var/lib/farquorum-keys/${cfg.name}.crt";
+      description = "Its certificate on the host.";
+    };
+    key = mkOption {
+      type = types.str;
+      default = "/var/lib/farquorum-keys/${cfg.name}.key";
+      description = "Its private key, made on the host; systemd hands it to the service (LoadCredential).";
+    };
+    authorities = mkOption {
+      type = types.str;
+      default = "/var/lib/farquorum-keys/ca";
+      description = "Folder with the authorities' certificates and revocation lists: peer.crt peer.crl client.crt client.crl.";
+    };
+    openFirewall = mkOption {
+      type = types.bool;
+      default = true;
+      description = "Open the ports to peers, clients and monitors, each address a rule.";
+    };
+    peers = mkOption {
+      type = types.listOf types.str;
+      default = plain.members.others (all.settings.nodes or [ ]) cfg.name;
+      defaultText = lib.literalMD "the addresses of the other nodes in the settings";
+      description = "Addresses of the other nodes as they are seen here.";
+    };
+    clients = mkOption {
+      type = types.listOf types.str;
+      default = plain.members.others (all.settings.workers or [ ]) cfg.name;
+      defaultText = lib.literalMD "the addresses of the workers in the settings";
+      description = "Addresses of workers and operators that call gRPC.";
+    };
+    monitors = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      description = "Addresses that read /readyz and /metrics.";
+    };
+  };
+
+  config = mkIf cfg.enable {
+    assertions = [
+      (plain.checks.member "node" host cfg.name me (plain.members.names (all.settings.nodes or [ ])))
+      (plain.checks.secret host "services.farquorum.node.key" cfg.key)
+    ]
+    ++ lib.optionals cfg.openFirewall (
+      lib.concatMap
+        (option: [
+          (plain.checks.addresses host "services.farquorum.node.${option}" cfg.${option})
+          (plain.checks.notTheWorld host "services.farquorum.node.${option}" cfg.${option})
+        ])
+        [ "peers" "clients" "monitors" ]
+    );
+
+    networking.firewall.extraInputRules = mkIf cfg.openFirewall (plain.firewall.render rules);
+
+    systemd.services.farquorum-node = {
+      description = "Farquorum control-plane node ${cfg.name}";
+      wantedBy = [ "multi-user.target" ];
+      wants = [ "network-online.target" ];
+      after = [ "network-online.target" "time-sync.target" ];
+      unitConfig = plain.unit.tryForEver // { RequiresMountsFor = "/var/lib/private/farquorum"; };
+      serviceConfig = plain.unit.sandbox // plain.unit.supervision // {
+        StateDirectory = "farquorum";
+        RuntimeDirectory = "farquorum-node";
+        LoadCredential = plain.unit.credentials { inherit (cfg) name certificate key authorities; };
+        ExecStartPre = pkgs.writeShellScript "farquorum-node-certificates" (plain.unit.linkCertificates cfg.name);
+        ExecStart = lib.concatStringsSep " " (
+          [
+            "${all.package}/bin/farquorum --config ${all.configFile} node run"
+            "--name ${cfg.name}"
+            "--data-dir %S/farquorum"
+            "--certs %t/farquorum-node/certs"
+            "--log-format ${all.logFormat}"
+          ]
+          ++ lib.optional (cfg.listen != null) "--listen ${cfg.listen}"
+        );
+      };
+    };
+  };
+}
