@@ -32,7 +32,7 @@ fail() {
 # 1. Every file is Nix.
 while IFS= read -r file; do
     nix-instantiate --parse "$file" >/dev/null || fail "$file is not Nix"
-done < <(git ls-files --cached --others --exclude-standard '*.nix')
+done < <(find . -name '*.nix' -not -path './.git/*' | sort)
 
 # 2. Every module and hardware profile evaluates, with `lib` alone.
 evaluate() {
@@ -50,7 +50,7 @@ mkdir "$work/golden"
 jq -r '.files | keys[]' "$work/all.json" | while IFS= read -r name; do
     jq -j --arg name "$name" '.files[$name]' "$work/all.json" >"$work/golden/$name"
 done
-for name in hardware refused; do
+for name in flake hardware hosts refused; do
     jq ".$name" "$work/all.json" >"$work/golden/$name.json"
 done
 if [ "${FARQUORUM_UPDATE:-}" = 1 ]; then
@@ -70,11 +70,19 @@ rule "a message does not name the host" \
 rule "a hardware profile has no firewall or no data disk" \
     '[.hardware[] | .firewall.enable and (.fileSystems | length == 1)] | all' '.hardware'
 rule "the firewall's rules stay when they are turned off" '.overridden.extraInputRules == ""' '.overridden'
+rule "the flake names a module that is not there" '[.flake.modules[]] | all' '.flake.modules'
+lock=$(jq -c '[.nodes.root.inputs[]] | sort' flake.lock)
+rule "flake.lock has other inputs ($lock) than flake.nix" ".flake.inputs == $lock" '.flake.inputs'
+jq -e '[.nodes | del(.root)[] | .locked | .rev and .narHash] | all' flake.lock >/dev/null ||
+    fail "flake.lock: an input has no rev or no narHash"
+jq -j .flake.microvm_up "$work/all.json" | bash -n || fail "nix/microvm-up.nix writes no shell script"
 
 # 5. The binary reads the rendered TOML, and sees the same in it as in farquorum.toml.
 binary=${FARQUORUM:-bin/farquorum}
 if [ -x "$binary" ]; then
-    "$binary" --config "$work/golden/farquorum.toml" config check
+    for file in farquorum cluster-test; do
+        "$binary" --config "$work/golden/$file.toml" config check || fail "$file.toml is refused"
+    done
     show() { env -i "$binary" --config "$1" --format json config show; }
     diff <(show farquorum.toml) <(show "$work/golden/farquorum.toml") || fail "the rendered TOML is another configuration"
 elif [ "${CI:-}" = true ]; then

@@ -25,7 +25,14 @@ let
   worker = name: [ (modules + "/worker.nix") { networking.hostName = name; services.farquorum.worker.enable = true; } ];
   unitText = import ./unit-text.nix { inherit lib; };
   failures = config: map (a: a.message) (builtins.filter (a: !a.assertion) config.assertions);
-  toml = (import (modules + "/lib") { inherit lib; }).toml;
+  plain = import (modules + "/lib") { inherit lib; };
+  inherit (plain) toml;
+  # The flake with nothing but `lib`: what of it needs no package can be looked at.
+  flake = import (root + "/flake.nix");
+  outputs = flake.outputs (
+    builtins.mapAttrs (_: _: { }) flake.inputs // { nixpkgs = { inherit lib; }; self = outputs; }
+  );
+  clusterTest = import (root + "/nixos-tests/settings.nix");
 
   # TOML of more kinds than farquorum.toml has.
   odd = {
@@ -57,6 +64,7 @@ in
     "farquorum-node.service" = unitText oneNode.systemd.services.farquorum-node;
     "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;
     "node.nft" = oneNode.networking.firewall.extraInputRules;
+    "cluster-test.toml" = toml.render clusterTest.settings;
     "worker.nft" = oneWorker.networking.firewall.extraInputRules;
   };
   hardware = {
@@ -78,6 +86,17 @@ in
   accepted = lib.concatMap (m: failures (evaluate (node m.name))) settings.nodes
     ++ lib.concatMap (m: failures (evaluate (worker m.name))) settings.workers;
   overridden = (evaluate (node "cp-aws-1" ++ [ { networking.firewall.enable = false; services.farquorum.node.openFirewall = false; } ])).networking.firewall;
+  hosts = map (host: host // { card = plain.hosts.microvmCard host.number; }) (plain.hosts.all settings);
+  flake = {
+    modules = builtins.mapAttrs (_: builtins.pathExists) outputs.nixosModules;
+    systems = builtins.attrNames outputs.nixosConfigurations;
+    outputs = builtins.attrNames outputs;
+    inputs = builtins.attrNames flake.inputs;
+    microvm_up = import (root + "/nix/microvm-up.nix") {
+      inherit lib;
+      machines = [ { name = "cp-aws-1"; card = "farquorum1"; runner = "/bin"; } ];
+    };
+  };
   # What is written is read back the same.
   same = builtins.fromTOML (toml.render settings) == settings
     && builtins.fromTOML (toml.render odd) == odd;

@@ -34,6 +34,18 @@ rec {
     else
       text;
 
+  genAttrs = names: f: builtins.listToAttrs (map (name: nameValuePair name (f name)) names);
+  nameValuePair = name: value: { inherit name value; };
+  inherit (builtins) listToAttrs;
+  toLower =
+    builtins.replaceStrings
+      [ "A" "B" "C" "D" "E" "F" ]
+      [ "a" "b" "c" "d" "e" "f" ];
+  toHexString =
+    number:
+    (if number < 16 then "" else toHexString (number / 16))
+    + builtins.substring (number - number / 16 * 16) 1 "0123456789ABCDEF";
+
   mkOption = option: option // { _type = "option"; };
   mkEnableOption = what: mkOption { type = types.bool; default = false; description = "Whether to enable ${what}."; };
   literalExpression = text: text;
