@@ -63,6 +63,7 @@ in
     "farquorum.toml" = oneNode.services.farquorum.tomlText;
     "farquorum-node.service" = unitText oneNode.systemd.services.farquorum-node;
     "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;
+    "farquorum-node-certificates" = "#!/bin/sh\n" + plain.unit.linkCertificates "cp-aws-1";
     "node.nft" = oneNode.networking.firewall.extraInputRules;
     "cluster-test.toml" = toml.render clusterTest.settings;
     "worker.nft" = oneWorker.networking.firewall.extraInputRules;
