@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod failure;
 mod logging;
+mod notify;
 mod output;
 mod paths;
 mod runtime;

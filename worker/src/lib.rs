@@ -60,6 +60,8 @@ pub struct WorkerOptions {
     pub storage_credentials: Option<PathBuf>,
     /// Address of the HTTP server; none: all addresses, port of the configuration.
     pub http_listen: Option<SocketAddr>,
+    /// The worker cancels it when it serves: its certificates were read and its port is open. It waits for no cluster.
+    pub serving: CancellationToken,
 }
 
 /// Why a worker does not start, or stops.
@@ -139,6 +141,7 @@ pub async fn run(
         leases: Mutex::new(Leases::default()),
     });
     let certificates = tls.watch(CERTIFICATES_WATCH);
+    options.serving.cancel();
     let http = http::serve(listener, worker.name.clone(), metrics, registration_seen, shutdown.clone());
     // Whichever ends first ends the other: without HTTP a worker looks dead.
     let stop = shutdown.drop_guard();

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use farquorum_node::NodeOptions;
+use tokio_util::sync::CancellationToken;
 
 use super::config::loaded;
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::notify::Supervisor;
 use crate::{logging, runtime};
 
 /// `farquorum node`
@@ -54,13 +56,17 @@ pub(crate) fn run(global: &Global, args: NodeArgs) -> Result<ExitCode, Failure> 
             format!("--name {:?} is no node of the configuration; it has {}", args.name, known.join(", "));
         return Err(Failure::usage(message));
     }
+    let supervisor = Supervisor::of_process();
+    let serving = CancellationToken::new();
     let options = NodeOptions {
         name: args.name,
         data_dir: Some(args.data_dir),
         certs_dir: args.certs,
         listen: args.listen,
+        serving: serving.clone(),
     };
     runtime::block_on_until(|stop| async move {
+        supervisor.tell(serving, stop.clone());
         farquorum_node::run(config, options, stop.cancelled_owned()).await.map_err(Failure::failed)?;
         Ok(ExitCode::SUCCESS)
     })

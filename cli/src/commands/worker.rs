@@ -8,11 +8,13 @@ use farquorum_proto::v1;
 use farquorum_tls::{AuthorityKind, Layout};
 use farquorum_worker::WorkerOptions;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::cluster::Connection;
 use super::config::loaded;
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::notify::Supervisor;
 use crate::output::{self, Show, bytes, rows};
 use crate::{logging, runtime};
 
@@ -65,6 +67,8 @@ fn serve(global: &Global, args: RunArgs) -> Result<ExitCode, Failure> {
         return Err(Failure::usage(message));
     }
     let certs = Layout::new(&args.certs);
+    let supervisor = Supervisor::of_process();
+    let serving = CancellationToken::new();
     let options = WorkerOptions {
         ca: certs.authority_certificate(AuthorityKind::Peer),
         cert: certs.certificate(&args.name),
@@ -72,8 +76,10 @@ fn serve(global: &Global, args: RunArgs) -> Result<ExitCode, Failure> {
         name: args.name,
         storage_credentials: args.credentials,
         http_listen: None,
+        serving: serving.clone(),
     };
     runtime::block_on_until(|stop| async move {
+        supervisor.tell(serving, stop.clone());
         farquorum_worker::run(config, options, stop).await.map_err(Failure::failed)?;
         Ok(ExitCode::SUCCESS)
     })

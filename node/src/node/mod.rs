@@ -10,6 +10,7 @@ use std::sync::Arc;
 use farquorum_config::Config;
 use farquorum_tls::TlsError;
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 use crate::ports::PortError;
 use crate::raft::{self, RaftFailure, StartError};
@@ -30,6 +31,8 @@ pub struct NodeOptions {
     /// Address to listen on with all ports, when it is not the node's own address in the configuration (a container
     /// or a translated address: `0.0.0.0`).
     pub listen: Option<String>,
+    /// The node cancels it when it serves: ports open, log read, Raft running. It waits for no leader, see docs/nix.md.
+    pub serving: CancellationToken,
 }
 
 /// Why a node did not start, or ended.
@@ -101,5 +104,6 @@ pub async fn run(
     let transport = parts.start_transport(ids.clone(), handle.clone());
     let raft = parts.start_raft(seed, store, Arc::clone(&transport))?;
     let running = parts.serve(listeners, &handle, ids, &transport);
+    options.serving.cancel();
     running.until(shutdown, raft, &transport).await
 }

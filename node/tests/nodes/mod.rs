@@ -84,7 +84,13 @@ impl Nodes {
     pub fn options(&self, place: usize) -> NodeOptions {
         let name = self.config.nodes[place].name.clone();
         let data_dir = Some(self.dir.path().join("data").join(&name));
-        NodeOptions { name, data_dir, certs_dir: self.dir.path().join("certs"), listen: None }
+        NodeOptions {
+            name,
+            data_dir,
+            certs_dir: self.dir.path().join("certs"),
+            listen: None,
+            serving: tokio_util::sync::CancellationToken::new(),
+        }
     }
 
     pub fn start_node(&mut self, place: usize) {
