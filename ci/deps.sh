@@ -8,8 +8,12 @@ packages=()
 command -v g++ >/dev/null || packages+=(g++)
 command -v make >/dev/null || packages+=(make)
 # bindgen reads RocksDB's header with libclang; libclang-dev, not libclang1, brings clang's own stddef.h.
-compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null ||
-    [ -n "${LIBCLANG_PATH:-}" ] || packages+=(libclang-dev)
+# libclang-cpp, which other tools bring, is another library.
+have_libclang=${LIBCLANG_PATH:-}
+for pattern in /usr/lib/llvm-*/lib/libclang /usr/lib/*/libclang; do
+    ! compgen -G "$pattern.so*" >/dev/null && ! compgen -G "$pattern-[0-9]*.so*" >/dev/null || have_libclang=true
+done
+[ -n "$have_libclang" ] || packages+=(libclang-dev)
 # cargo fetches crates over HTTPS.
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -n "${SSL_CERT_FILE:-}" ] || packages+=(ca-certificates)
 
