@@ -24,12 +24,12 @@ build: deps ## build bin/farquorum
 test: lint build ## lint, and every test that needs no Docker and no virtual machine
 	@ci/test.sh
 
-test-all: test vm-test ## those, and what needs Docker or a virtual machine
+test-all: test nix-test vm-test ## those, and what needs Docker or a virtual machine
 
 vm-test: deps ## both backends of the WAN side by side, in a virtual machine whose kernel has netem
 	@ci/vm.sh
 
-nix-test: ## the NixOS modules: parsed, evaluated, compared, judged by systemd (no cache, nothing built by Nix)
+nix-test: build ## the NixOS modules: parsed, evaluated, compared, judged by systemd (no cache, nothing built by Nix)
 	@ci/nix.sh
 
 lint: deps ## formatting, clippy, licences and advisories, shell scripts
