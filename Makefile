@@ -9,10 +9,10 @@ CARGO := ci/cargo.sh
 BIN := bin/farquorum
 INPUT ?=
 
-.PHONY: help deps build test test-all vm-test nix-test lint fmt bench demo sim-up sim-down mutants clean
+.PHONY: help deps build test test-all vm-test nix-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 deps: ## install what is missing to build (apt, as root) or name it
 	@ci/deps.sh
@@ -43,6 +43,9 @@ bench: build ## print the figures of the README
 
 demo: build ## a real job across three emulated clouds that loses its leader half way
 	@ci/demo.sh $(INPUT)
+
+lab-examples: build ## the examples of docs/lab.md, each run and checked
+	@ci/lab-examples.sh
 
 sim-up: build ## start the simulation and wait until it is ready
 	@$(BIN) sim up

@@ -42,7 +42,7 @@ pub enum LabError {
     )]
     NoNetem(String),
     /// No host of that name.
-    #[error("no host `{name}` in the lab; hosts: {known}")]
+    #[error("no host `{name}` in the lab; {known}")]
     UnknownHost {
         /// What was asked for.
         name: String,

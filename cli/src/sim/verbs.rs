@@ -1,5 +1,6 @@
 //! The verbs that ask the running supervisor for one thing.
 
+use std::ffi::OsString;
 use std::os::fd::AsRawFd as _;
 use std::process::ExitCode;
 
@@ -138,7 +139,7 @@ pub(crate) fn exec(folder: &Folder, args: &ExecArgs) -> Result<ExitCode, Failure
         host: args.host.clone(),
         argv: args.argv.clone(),
         cwd: std::env::current_dir()?,
-        environment: std::env::vars().collect(),
+        environment: environment(),
         uid: nix::unistd::geteuid().as_raw(),
         gid: nix::unistd::getegid().as_raw(),
     });
@@ -150,6 +151,21 @@ pub(crate) fn exec(folder: &Folder, args: &ExecArgs) -> Result<ExitCode, Failure
         Response::Exited(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(1))),
         other => Err(Failure::failed(format!("the supervisor answered {other:?}"))),
     }
+}
+
+/// This process's variables. The request is JSON: what is not UTF-8 cannot be sent, and is named.
+fn environment() -> Vec<(String, String)> {
+    let text = |(name, value): (OsString, OsString)| match (name.into_string(), value.into_string()) {
+        (Ok(name), Ok(value)) => Some((name, value)),
+        (name, _) => {
+            let name = name.unwrap_or_else(|name| name.to_string_lossy().into_owned());
+            output::say_aside(&format!(
+                "warning: the variable {name} is not UTF-8: the program runs without it"
+            ));
+            None
+        }
+    };
+    std::env::vars_os().filter_map(text).collect()
 }
 
 /// The program is no child of this process: what the terminal sends here is passed on.

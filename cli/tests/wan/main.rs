@@ -13,6 +13,7 @@ mod leftovers;
 mod links;
 mod logs;
 mod measure;
+mod programs;
 mod rootless;
 mod several;
 mod sudo;

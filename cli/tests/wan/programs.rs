@@ -1,0 +1,65 @@
+//! `sim exec`: a program inside a host has the caller's streams, folder, environment, user id and signals.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use nix::sys::signal::Signal;
+
+use crate::lab::machine::{interruptible, signal};
+use crate::lab::ran::{run, run_with};
+use crate::lab::{Sim, file};
+
+#[test]
+fn a_program_inside_is_as_one_outside() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let inside = |program: &[&str]| sim.command(&[&["sim", "exec", "worker-gcp-1", "--"], program].concat());
+
+    let ran = run_with(inside(&["tr", "a-z", "A-Z"]), b"through both streams\n").ok();
+    assert_eq!(ran.text(), "THROUGH BOTH STREAMS\n");
+
+    file(&sim.lab, "here/it.txt", "in the caller's folder\n");
+    let mut command = inside(&["cat", "it.txt"]);
+    command.current_dir(sim.lab.state.path().join("here"));
+    assert_eq!(run(command).ok().text(), "in the caller's folder\n");
+
+    let uid = nix::unistd::geteuid();
+    assert_eq!(run(inside(&["id", "-u"])).ok().text(), format!("{uid}\n"));
+
+    // A value that is no UTF-8 is named and left out; the others arrive.
+    let mut command = inside(&["sh", "-c", "echo $GIVEN ${ODD-none} $FARQUORUM_HOST"]);
+    command.env("GIVEN", "given").env("ODD", OsStr::from_bytes(b"\xff"));
+    let ran = run(command).code(0).says(&["the variable ODD is not UTF-8"]);
+    assert_eq!(ran.text(), "given none worker-gcp-1\n");
+}
+
+#[test]
+fn what_cannot_be_run_says_why() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let exec = |args: &[&str]| run(sim.command(&[&["sim", "exec"], args].concat()));
+    exec(&["worker-gpc-1", "--", "true"])
+        .code(2)
+        .says(&["no host `worker-gpc-1` in the lab; known: cp-aws-1", "worker-gcp-1"]);
+    exec(&["worker-gcp-1", "--", "no-such-program"]).code(2).says(&["no-such-program on worker-gcp-1"]);
+    exec(&["worker-gcp-1", "true"]).code(2).says(&["--"]);
+}
+
+#[test]
+fn signals_reach_the_program() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    for (kind, code) in [(Signal::SIGINT, 41), (Signal::SIGTERM, 42), (Signal::SIGHUP, 43)] {
+        let started = sim.lab.state.path().join(format!("started-{code}"));
+        let script = format!(
+            "trap 'exit 41' INT; trap 'exit 42' TERM; trap 'exit 43' HUP; touch {}; while :; do sleep 0.05; done",
+            started.display()
+        );
+        let mut command = sim.command(&["sim", "exec", "operator", "--", "sh", "-c", &script]);
+        interruptible(&mut command);
+        let mut child = command.spawn().unwrap();
+        while !started.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it began");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        signal(i32::try_from(child.id()).unwrap(), kind);
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{kind}");
+    }
+}
