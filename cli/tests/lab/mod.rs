@@ -13,6 +13,7 @@
 #![allow(dead_code, unused_imports, reason = "every test binary uses its part")]
 
 mod cluster;
+pub(crate) mod held;
 mod http;
 pub(crate) mod machine;
 mod objects;

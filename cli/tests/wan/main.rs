@@ -14,6 +14,7 @@ mod links;
 mod logs;
 mod measure;
 mod programs;
+mod remains;
 mod rootless;
 mod several;
 mod sudo;
