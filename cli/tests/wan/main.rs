@@ -16,6 +16,7 @@ mod measure;
 mod programs;
 mod remains;
 mod rootless;
+mod scenarios;
 mod several;
 mod sudo;
 mod topologies;
