@@ -14,8 +14,8 @@ in
       {
         image = "${farquorumHost.name}.img";
         mountPoint = "/var/lib";
-        # MiB.
-        size = 2048;
+        # MiB. A node wants 2048 of them free (limits.free_bytes_min).
+        size = 8192;
       }
     ];
   };

@@ -5,6 +5,8 @@ let
   certs = "/tmp/shared/certs";
   control = member: {
     imports = [ modules.node ];
+    # MiB. A node wants 2048 of them free (limits.free_bytes_min).
+    virtualisation.diskSize = 8192;
     services.farquorum = {
       inherit package settings;
       node = {
