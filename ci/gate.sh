@@ -43,11 +43,7 @@ while read -r name; do unset "$name"; done < <(compgen -e FARQUORUM_ || true)
 work=$(mktemp -d)
 export FARQUORUM_STATE_DIR=$work/state
 down() { "$bin" sim down --name gate >/dev/null 2>&1 || true; }
-finish() {
-    down
-    rm -rf "$work"
-}
-trap finish EXIT
+trap 'down; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 
 # A recording of a simulation of its own. PRESET OUT FLAG...
