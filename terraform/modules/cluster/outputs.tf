@@ -1,0 +1,40 @@
+output "layout" {
+  description = "What to build, by provider: region, network and machines. Needs no address, so that addresses can be made from it."
+  value       = local.layout
+
+  precondition {
+    condition     = filesha256(var.toml_file) == var.farquorum.toml_sha256
+    error_message = "The Terraform variables are stale: farquorum.toml has changed since they were rendered (or the render was edited). Run `farquorum render` at the top of the repository, look at the diff, then plan again."
+  }
+  precondition {
+    condition     = length(local.foreign) == 0
+    error_message = "This root serves ${join(", ", var.serves)} only, but farquorum.toml places ${join(", ", local.foreign)} elsewhere. Use the root that names all your clouds, or move them in farquorum.toml and run `farquorum render`."
+  }
+  precondition {
+    condition     = length(local.layout) > 0
+    error_message = "farquorum.toml names no cloud that this root serves (${join(", ", var.serves)})."
+  }
+}
+
+output "rules" {
+  description = "Who may reach the machines, by provider and then role: purpose => { protocol, port, sources = { name = CIDR } }."
+  value       = local.rules
+}
+
+output "nodes" {
+  description = "The contract of all clouds: name => { id, cloud, region, public_ip, private_ip, raft, api }. raft and api are host:port."
+  value = { for name, n in var.farquorum.nodes : name => {
+    id         = n.id
+    cloud      = n.cloud
+    region     = n.region
+    public_ip  = var.addresses[name]
+    private_ip = n.private_ip
+    raft       = "${var.connectivity == "wireguard" ? n.private_ip : var.addresses[name]}:${var.farquorum.ports.raft}"
+    api        = "${var.addresses[name]}:${var.farquorum.ports.api}"
+  } if !contains(local.foreign, name) }
+}
+
+output "cluster" {
+  description = "Name of the cluster and the render it was built from, for `farquorum context import`."
+  value       = { name = var.farquorum.cluster, toml_sha256 = var.farquorum.toml_sha256, connectivity = var.connectivity }
+}
