@@ -1,0 +1,52 @@
+# One bucket for the data, and what a worker may do in it.
+#checkov:skip=CKV_GCP_62:Access logs need a second bucket; the audit log has the administrative calls.
+#checkov:skip=CKV_GCP_78:Versioning is off on purpose: attempts write to their own prefix, and results are never overwritten.
+resource "google_storage_bucket" "data" {
+  project                     = var.project
+  name                        = var.bucket
+  location                    = upper(var.region)
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  labels                      = { cluster = var.cluster }
+
+  versioning {
+    enabled = false
+  }
+
+  # Nothing deleted stays for a week and is paid for: results can be computed again.
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  lifecycle_rule {
+    action {
+      type = "AbortIncompleteMultipartUpload"
+    }
+    condition {
+      age = var.intermediate_days
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = var.intermediate_days
+      matches_prefix = var.intermediate_prefixes
+    }
+  }
+}
+
+# ---- identity of the workers: the objects of this bucket, nothing else ----
+resource "google_service_account" "worker" {
+  project      = var.project
+  account_id   = "${var.cluster}-worker"
+  display_name = "Farquorum workers of ${var.cluster}"
+}
+
+resource "google_storage_bucket_iam_member" "worker" {
+  bucket = google_storage_bucket.data.name
+  role   = "roles/storage.objectUser"
+  member = "serviceAccount:${google_service_account.worker.email}"
+}
