@@ -1,0 +1,194 @@
+variable "cluster" {
+  description = "Name of the cluster; part of the names of what is built."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([-a-z0-9]{0,22}[a-z0-9])?$", var.cluster))
+    error_message = "cluster must be 1 to 24 characters a-z, 0-9 and -, a letter first, no - at the end."
+  }
+}
+
+variable "region" {
+  description = "Azure region, as in farquorum.toml."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+[0-9]?$", var.region))
+    error_message = "region must look like eastus."
+  }
+}
+
+variable "network" {
+  description = "IPv4 network of this cloud, as in farquorum.toml."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(cidrnetmask(var.network)) && try(tonumber(split("/", var.network)[1]) >= 16 && tonumber(split("/", var.network)[1]) <= 28, false)
+    error_message = "network must be an IPv4 CIDR from /16 to /28, such as 10.10.0.0/24."
+  }
+}
+
+variable "nodes" {
+  description = "Control-plane nodes in this cloud: name => { id, private_ip }."
+  type        = map(object({ id = number, private_ip = string }))
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for n in var.nodes : can(cidrnetmask("${n.private_ip}/32"))])
+    error_message = "nodes: private_ip must be an IPv4 address."
+  }
+}
+
+variable "workers" {
+  description = "Workers in this cloud: name => { private_ip }."
+  type        = map(object({ private_ip = string }))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for w in var.workers : can(cidrnetmask("${w.private_ip}/32"))])
+    error_message = "workers: private_ip must be an IPv4 address."
+  }
+}
+
+variable "rules" {
+  description = "Who may reach the machines, by role: purpose => { protocol, port, sources = { name = CIDR } }. Made by the cluster module."
+  type = object({
+    nodes   = map(object({ protocol = string, port = number, sources = map(string) }))
+    workers = map(object({ protocol = string, port = number, sources = map(string) }))
+  })
+  nullable = false
+
+  validation {
+    condition     = alltrue([for r in concat(values(var.rules.nodes), values(var.rules.workers)) : contains(["tcp", "udp"], r.protocol)])
+    error_message = "rules: protocol must be tcp or udp."
+  }
+  validation {
+    condition = alltrue(flatten([for r in concat(values(var.rules.nodes), values(var.rules.workers)) :
+      [for c in values(r.sources) : can(cidrnetmask(c)) && try(tonumber(split("/", c)[1]) >= 16, false)]
+    ]))
+    error_message = "rules: a source must be an IPv4 CIDR of /16 or narrower."
+  }
+}
+
+variable "image" {
+  description = "The NixOS image: either the id of one that exists, or the file that the flake built (a fixed-size .vhd file) to upload and register. Later changes never replace a machine; see farquorum rollout."
+  type        = object({ id = optional(string), file = optional(string) })
+  nullable    = false
+
+  validation {
+    condition     = (var.image.id == null) != (var.image.file == null)
+    error_message = "image needs exactly one of id and file."
+  }
+  validation {
+    condition     = var.image.id == null || can(regex("^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Compute/(images/[^/]+|galleries/[^/]+/images/[^/]+(/versions/[^/]+)?)$", var.image.id))
+    error_message = "image.id must look like /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.Compute/images/NAME."
+  }
+  validation {
+    condition     = var.image.file == null || try(fileexists(var.image.file) && endswith(var.image.file, ".vhd"), false)
+    error_message = "image.file must be an existing file that ends in .vhd; build it with `nix build`."
+  }
+}
+
+variable "node_type" {
+  description = "Machine type of a control-plane node."
+  type        = string
+  default     = "Standard_B2s"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^Standard_[A-Za-z0-9_]+$", var.node_type))
+    error_message = "node_type must look like Standard_B2s."
+  }
+}
+
+variable "worker_type" {
+  description = "Machine type of a worker."
+  type        = string
+  default     = "Standard_B2s"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^Standard_[A-Za-z0-9_]+$", var.worker_type))
+    error_message = "worker_type must look like Standard_B2s."
+  }
+}
+
+variable "data_disk_gb" {
+  description = "Size of a node's data disk in GB. It holds the log and the state; the host formats it once and mounts it by its label."
+  type        = number
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.data_disk_gb >= 10 && var.data_disk_gb <= 4095 && floor(var.data_disk_gb) == var.data_disk_gb
+    error_message = "data_disk_gb must be a whole number from 10 to 4095."
+  }
+}
+
+variable "bucket" {
+  description = "Name of the storage account; unique among all of Azure."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]{3,24}$", var.bucket))
+    error_message = "bucket must be 3 to 24 characters a-z and 0-9 (Azure's rule for storage accounts)."
+  }
+}
+
+variable "intermediate_prefixes" {
+  description = "Object prefixes that hold the attempts of running tasks (`OUTPUT/_attempts/`); what is left there is deleted after intermediate_days."
+  type        = set(string)
+  default     = ["_attempts/"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.intermediate_prefixes) > 0 && length(var.intermediate_prefixes) <= 50 && alltrue([for p in var.intermediate_prefixes : endswith(p, "_attempts/")])
+    error_message = "intermediate_prefixes must be 1 to 50 prefixes that end in _attempts/; anything wider would delete results."
+  }
+}
+
+variable "intermediate_days" {
+  description = "Days after which the leftovers of attempts are deleted."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition     = var.intermediate_days >= 1 && floor(var.intermediate_days) == var.intermediate_days
+    error_message = "intermediate_days must be a whole number of days, at least 1."
+  }
+}
+
+variable "ssh_public_key" {
+  description = "Public half of the operator's ssh key. Host keys are made on the hosts; pin them from the console's output (terraform/README.md)."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( [^\\n]*)?$", var.ssh_public_key))
+    error_message = "ssh_public_key must be one line, ssh-ed25519 or ssh-rsa, as in id_ed25519.pub; never a private key."
+  }
+}
+
+variable "bucket_container" {
+  description = "Name of the blob container that holds the data, as `bucket` in farquorum.toml."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9](-?[a-z0-9]){2,62}$", var.bucket_container))
+    error_message = "bucket_container must be 3 to 63 characters a-z, 0-9 and single -, neither first nor last a -."
+  }
+}
+
+variable "encryption_at_host" {
+  description = "Encrypt caches and temporary disks on the host too. Needs the feature Microsoft.Compute/EncryptionAtHost in the subscription; the disks themselves are encrypted either way."
+  type        = bool
+  default     = false
+  nullable    = false
+}
