@@ -9,7 +9,7 @@ CARGO := ci/cargo.sh
 BIN := bin/farquorum
 INPUT ?=
 
-.PHONY: help deps build test test-all vm-test nix-test gate lint fmt bench demo lab-examples sim-up sim-down mutants clean
+.PHONY: help deps build test test-all vm-test nix-test gate terraform-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ nix-test: build ## the NixOS modules: parsed, evaluated, compared, judged by sys
 
 gate: build ## measure simulations, and compare them with ci/baselines
 	@ci/gate.sh
+
+terraform-test: ## Terraform's modules and roots against the providers' schemas, without an account
+	@ci/terraform.sh
 
 lint: deps ## formatting, clippy, licences and advisories, shell scripts
 	@ci/lint.sh

@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# Tests terraform/ without a registry and without an account. A provider that knows the published schemas only stands in for the
+# real ones (terraform/tests/provider). Everything happens in a copy; the checkout is left as it is.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+top=$PWD
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/farquorum/terraform"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export TF_CLI_CONFIG_FILE=/dev/null CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1
+export FARQUORUM_SCHEMA_DIR="$top/terraform/tests/schemas"
+admin=192.0.2.77/32
+# Planted where secrets lie on an operator's machine; none of it may reach a plan or a state.
+marker=farquorum-planted-marker-6f1d
+export AWS_ACCESS_KEY_ID=$marker AWS_SECRET_ACCESS_KEY=$marker GOOGLE_CREDENTIALS=$marker ARM_CLIENT_SECRET=$marker
+
+say() { printf '%s\n' "terraform: $*"; }
+fail() { say "$*" >&2; exit 1; }
+for tool in terraform go python3; do
+  command -v "$tool" >/dev/null || fail "$tool is not installed; it is needed for make terraform-test"
+done
+
+# quiet NAME COMMAND...: runs it, shows its output only when it fails
+quiet() {
+  local name=$1; shift
+  "$@" >"$work/out" 2>&1 || { cat "$work/out" >&2; fail "$name failed"; }
+}
+# refused TEXT COMMAND...: it must fail and say so
+refused() {
+  local text=$1; shift
+  if "$@" >"$work/out" 2>&1; then fail "not refused: expected \"$text\" from $*"; fi
+  tr -s ' \n│' ' ' <"$work/out" | grep -qF "$text" || { cat "$work/out" >&2; fail "refused, but without \"$text\""; }
+}
+
+build_providers() {
+  local version name
+  mkdir -p "$cache"
+  quiet "building the provider" env -C terraform/tests/provider CGO_ENABLED=0 go build -trimpath -o "$cache/provider" .
+  for version in aws_6.25.0 google_7.45.0 azurerm_5.2.0; do
+    name=${version%_*}
+    local folder="$cache/mirror/registry.terraform.io/hashicorp/$name/${version#*_}/linux_amd64"
+    mkdir -p "$folder"
+    cp "$cache/provider" "$folder/terraform-provider-${name}_v${version#*_}"
+  done
+}
+
+copy() { # copy NAME: a fresh copy of what Terraform reads, with secrets beside it
+  mkdir -p "$work/$1/keys"
+  cp -r terraform farquorum.toml "$work/$1/"
+  rm -f "$work/$1"/terraform/roots/*/farquorum.auto.tfvars.json
+  printf '%s\n' "$marker" >"$work/$1/keys/ca.key"
+}
+vars() { python3 "$top/terraform/tests/tfvars.py" "$1/farquorum.toml" "$2/test.auto.tfvars.json" "${@:3}"; }
+init() { quiet "init of $1" terraform -chdir="$1" init -no-color -input=false -plugin-dir="$cache/mirror"; }
+plan() { # plan FOLDER NAME: FOLDER/NAME and FOLDER/NAME.json
+  quiet "plan in $1" terraform -chdir="$1" plan -no-color -input=false -out="$2"
+  terraform -chdir="$1" show -json "$2" >"$1/$2.json"
+}
+check() { python3 "$top/terraform/tests/properties.py" "$@"; }
+
+test_modules() {
+  local module
+  for module in cluster aws gcp azure; do
+    init "$1/terraform/modules/$module"
+    quiet "validate of modules/$module" terraform -chdir="$1/terraform/modules/$module" validate -no-color
+  done
+  quiet "terraform test of modules/cluster" terraform -chdir="$1/terraform/modules/cluster" test -no-color
+  say "modules validate; $(tail -1 "$work/out")"
+}
+
+test_root() { # test_root NAME CLOUD...
+  local root=$1 folder="$work/$1/terraform/roots/$1" clouds=() cloud
+  shift
+  for cloud in "$@"; do clouds+=(--provider "$cloud"); done
+  copy "$root"
+  vars "$work/$root" "$folder" "${clouds[@]}"
+  init "$folder"
+  [[ $(find "$folder/.terraform/providers" -mindepth 3 -maxdepth 3 | wc -l) == "$#" ]] || fail "roots/$root needs a provider of a cloud that it does not use"
+  quiet "validate of roots/$root" terraform -chdir="$folder" validate -no-color
+  plan "$folder" first
+  quiet "apply in roots/$root" terraform -chdir="$folder" apply -no-color -input=false first
+  terraform -chdir="$folder" show -json >"$folder/state.json"
+  check check "$folder/first.json" "$folder/state.json" --admin "$admin" --marker "$marker"
+  if grep -qF "$marker" "$folder/terraform.tfstate"; then fail "roots/$root: the planted marker stands in the state file"; fi
+  quiet "roots/$root: a second plan must change nothing; it" terraform -chdir="$folder" plan -no-color -input=false -detailed-exitcode
+  vars "$work/$root" "$folder" "${clouds[@]}" --image 1
+  plan "$folder" image
+  check kept "$folder/image.json"
+  vars "$work/$root" "$folder" "${clouds[@]}"
+  say "roots/$root: applied; nothing left to plan; a new image touches no machine"
+}
+
+test_three_clouds() { # what needs an applied root with all of them
+  local top_copy="$work/aws-gcp-azure" folder="$work/aws-gcp-azure/terraform/roots/aws-gcp-azure" all=(--provider aws --provider gcp --provider azure)
+  check self-check "$folder/first.json" "$folder/state.json" --admin "$admin"
+  vars "$top_copy" "$folder" "${all[@]}" --without azure
+  plan "$folder" removed
+  check only "$folder/removed.json" azure cp-azure-1 worker-azure-1
+  vars "$top_copy" "$folder" "${all[@]}"
+  quiet "terraform test of roots/aws-gcp-azure" terraform -chdir="$folder" test -no-color
+  say "properties notice every planted fault; one cloud removed plans only that cloud; $(tail -1 "$work/out")"
+
+  printf '# edited\n' >>"$top_copy/farquorum.toml"
+  refused "farquorum render" terraform -chdir="$folder" plan -no-color -input=false
+  cp farquorum.toml "$top_copy/farquorum.toml"
+  local one="$work/aws/terraform/roots/aws"
+  python3 - "$one/test.auto.tfvars.json" "$folder/test.auto.tfvars.json" <<'PY'
+import json, sys
+with open(sys.argv[1]) as a, open(sys.argv[2]) as b:
+    values, every = json.load(a), json.load(b)
+values["farquorum"] = every["farquorum"]
+with open(sys.argv[1], "w") as a:
+    json.dump(values, a)
+PY
+  refused "Use the root that names all your clouds" terraform -chdir="$one" plan -no-color -input=false
+  refused "never let in" terraform -chdir="$folder" plan -no-color -input=false -var 'admin_cidrs=["0.0.0.0/0"]'
+  say "a stale render, a root with too few clouds and the whole internet as operator are refused"
+}
+
+test_upload() { # the image from a file, and WireGuard, in a cluster of its own
+  copy upload
+  local folder="$work/upload/terraform/roots/aws-gcp-azure"
+  vars "$work/upload" "$folder" --provider aws --provider gcp --provider azure
+  : >"$folder/image.vhd"; : >"$folder/image.raw.tar.gz"
+  cat >"$folder/z.auto.tfvars" <<'HCL'
+images       = { aws = { file = "image.vhd" }, gcp = { file = "image.raw.tar.gz" }, azure = { file = "image.vhd" } }
+connectivity = "wireguard"
+HCL
+  init "$folder"
+  plan "$folder" first
+  quiet "apply with an uploaded image" terraform -chdir="$folder" apply -no-color -input=false first
+  terraform -chdir="$folder" show -json >"$folder/state.json"
+  check check "$folder/first.json" "$folder/state.json" --admin "$admin" --marker "$marker"
+  terraform -chdir="$folder" state list >"$folder/list"
+  local name
+  for name in aws_ami google_compute_image azurerm_image; do
+    grep -q "$name.this" "$folder/list" || fail "images by file: no $name"
+  done
+  grep -q 'ingress_rule.this\["nodes-wireguard-cp-gcp-1"\]' "$folder/list" || fail "wireguard: no rule for a peer"
+  if grep -qE '"(nodes|node)-raft' "$folder/list"; then fail "wireguard: the Raft port is open outside the mesh"; fi
+  say "an image by file is uploaded and registered in three clouds; with WireGuard the Raft port is closed"
+}
+
+quiet "terraform fmt" terraform fmt -check -recursive -diff terraform
+build_providers
+copy modules
+test_modules "$work/modules"
+test_root aws aws
+test_root aws-gcp aws gcp
+test_root aws-gcp-azure aws gcp azure
+test_three_clouds
+test_upload
+say "$(terraform version | head -1): passed in $SECONDS s. OpenTofu: not run. The real providers: not run."

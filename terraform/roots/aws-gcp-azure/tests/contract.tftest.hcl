@@ -1,0 +1,68 @@
+# Every provider mocked: no account, no address. The outputs have one shape in all clouds, and outward names are as set.
+# Azure's ids are read by the real provider's validators, so the mocks look like them.
+mock_provider "aws" {
+  mock_resource "aws_eip" {
+    defaults = { public_ip = "203.0.113.1" }
+  }
+}
+
+mock_provider "google" {
+  mock_resource "google_compute_address" {
+    defaults = { address = "198.51.100.1" }
+  }
+}
+
+mock_provider "azurerm" {
+  mock_resource "azurerm_public_ip" {
+    defaults = {
+      ip_address = "192.0.2.1"
+      id         = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.Network/publicIPAddresses/test"
+    }
+  }
+  mock_resource "azurerm_subnet" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.Network/virtualNetworks/test/subnets/test" }
+  }
+  mock_resource "azurerm_network_interface" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.Network/networkInterfaces/test" }
+  }
+  mock_resource "azurerm_network_security_group" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.Network/networkSecurityGroups/test" }
+  }
+  mock_resource "azurerm_linux_virtual_machine" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.Compute/virtualMachines/test" }
+  }
+  mock_resource "azurerm_managed_disk" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.Compute/disks/test" }
+  }
+  mock_resource "azurerm_storage_account" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.Storage/storageAccounts/test" }
+  }
+  mock_resource "azurerm_storage_container" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.Storage/storageAccounts/test/blobServices/default/containers/test" }
+  }
+  mock_resource "azurerm_user_assigned_identity" {
+    defaults = {
+      id           = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/test/providers/Microsoft.ManagedIdentity/userAssignedIdentities/test"
+      principal_id = "00000000-0000-0000-0000-000000000002"
+    }
+  }
+}
+
+run "one_shape_in_all_clouds" {
+  assert {
+    condition     = alltrue([for n in output.farquorum_nodes : keys(n) == ["api", "cloud", "id", "private_ip", "public_ip", "raft", "region"]])
+    error_message = "a node's output must have exactly api, cloud, id, private_ip, public_ip, raft and region"
+  }
+  assert {
+    condition     = toset([for n in output.farquorum_nodes : n.cloud]) == toset(["aws", "gcp", "azure"])
+    error_message = "each cloud must have a node"
+  }
+  assert {
+    condition     = output.farquorum_nodes["cp-gcp-1"].raft == "198.51.100.1:7379" && output.farquorum_nodes["cp-azure-1"].api == "192.0.2.1:50051"
+    error_message = "raft and api are the public address and the port of the render"
+  }
+  assert {
+    condition     = output.buckets == { aws = "fq-test-aws", gcp = "fq-test-gcp", azure = "fqtestaz" }
+    error_message = "one bucket per cloud, named after bucket_prefix"
+  }
+}
