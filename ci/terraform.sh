@@ -142,6 +142,11 @@ HCL
 }
 
 quiet "terraform fmt" terraform fmt -check -recursive -diff terraform
+if [[ -e terraform/farquorum.auto.tfvars.json ]]; then
+  quiet "comparing the render with its contract" python3 terraform/tests/tfvars.py farquorum.toml terraform/farquorum.auto.tfvars.json --compare
+else
+  say "terraform/farquorum.auto.tfvars.json: not there, not compared (farquorum render writes it)"
+fi
 build_providers
 copy modules
 test_modules "$work/modules"

@@ -1,12 +1,14 @@
 """Makes the variables of one root's test: the object that `farquorum render` writes, and what an operator adds.
 
-Usage: tfvars.py TOML OUT [--provider CLOUD ...] [--without CLOUD] [--image SUFFIX]
+Usage: tfvars.py TOML OUT --provider CLOUD ... [--without CLOUD] [--image SUFFIX]
+       tfvars.py TOML RENDER --compare      ends with 1 when the binary's render says something else
 The tests do not need the binary; this is its contract, written a second time, so that the two can be compared.
 """
 import argparse
 import hashlib
 import json
 import pathlib
+import sys
 import tomllib
 
 PORTS = {"raft": 7379, "api": 50051, "http": 8080}
@@ -56,10 +58,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("toml")
     parser.add_argument("out")
-    parser.add_argument("--provider", action="append", required=True)
+    parser.add_argument("--provider", action="append", default=[])
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--image", default="0")
+    parser.add_argument("--compare", action="store_true")
     args = parser.parse_args()
+    if args.compare:
+        rendered = json.loads(pathlib.Path(args.out).read_text()).get("farquorum", {})
+        wanted = render(args.toml)
+        sys.exit("\n".join(f"{args.out}: {k}: {rendered.get(k)!r}, expected {wanted.get(k)!r}; run `farquorum render`"
+                           for k in sorted(wanted | rendered) if rendered.get(k) != wanted.get(k)) or 0)
     clouds = [p for p in args.provider if p not in args.without]
     values = {"farquorum": keep(render(args.toml), clouds), **operator(args.provider, args.image)}
     pathlib.Path(args.out).write_text(json.dumps(values, indent=2) + "\n")

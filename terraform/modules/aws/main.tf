@@ -25,7 +25,6 @@ resource "aws_eip" "this" {
 }
 
 # ---- network ----
-#checkov:skip=CKV2_AWS_11:Flow logs cost more than the cluster's traffic; peers are authenticated and named in Farquorum's own log.
 resource "aws_vpc" "this" {
   cidr_block           = var.network
   enable_dns_support   = true
@@ -100,7 +99,6 @@ resource "aws_key_pair" "operator" {
   public_key = var.ssh_public_key
 }
 
-#checkov:skip=CKV_AWS_126:Detailed monitoring is paid per machine; Farquorum exports its own metrics.
 resource "aws_instance" "this" {
   for_each = local.machines
 

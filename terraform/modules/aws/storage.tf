@@ -37,9 +37,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
   rule {
     id     = "uploads"
     status = "Enabled"
-    filter {
-      prefix = ""
-    }
+    filter {}
     abort_incomplete_multipart_upload {
       days_after_initiation = var.intermediate_days
     }

@@ -4,8 +4,8 @@ variable "cluster" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]([-a-z0-9]{0,22}[a-z0-9])?$", var.cluster))
-    error_message = "cluster must be 1 to 24 characters a-z, 0-9 and -, a letter first, no - at the end."
+    condition     = can(regex("^[a-z]([-a-z0-9]{0,21}[a-z0-9])?$", var.cluster))
+    error_message = "cluster must be 1 to 23 characters a-z, 0-9 and -, a letter first, no - at the end."
   }
 }
 

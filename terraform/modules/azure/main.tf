@@ -94,7 +94,6 @@ resource "azurerm_network_security_rule" "refuse" {
 }
 
 # ---- machines ----
-#checkov:skip=CKV_AZURE_119:A fixed public address with /32 rules and mutual TLS is the design: no router stands in the quorum's path.
 resource "azurerm_network_interface" "this" {
   for_each = local.machines
 
@@ -167,7 +166,6 @@ resource "azurerm_linux_virtual_machine" "this" {
 }
 
 # ---- data disks: apart from the machines, so that a machine can be lost without them ----
-#checkov:skip=CKV_AZURE_93:Azure encrypts every managed disk with its own key; a key of one's own needs a vault and an identity per cluster.
 resource "azurerm_managed_disk" "data" {
   for_each = var.nodes
 

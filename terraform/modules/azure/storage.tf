@@ -1,6 +1,4 @@
 # One storage account and container for the data, and what a worker may do in it.
-#checkov:skip=CKV_AZURE_59:Workers reach the account by its public name; who they are decides, keys are off.
-#checkov:skip=CKV_AZURE_206:Results can be computed again: local redundancy is enough.
 resource "azurerm_storage_account" "this" {
   name                            = var.bucket
   resource_group_name             = azurerm_resource_group.this.name

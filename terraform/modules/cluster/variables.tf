@@ -17,8 +17,8 @@ variable "farquorum" {
     error_message = "farquorum.toml_sha256 must be 64 lower-case hex digits. Run `farquorum render`, which writes it."
   }
   validation {
-    condition     = can(regex("^[a-z]([-a-z0-9]{0,22}[a-z0-9])?$", var.farquorum.cluster))
-    error_message = "farquorum.cluster is part of names in every cloud: 1 to 24 characters a-z, 0-9 and -, a letter first, no - at the end."
+    condition     = can(regex("^[a-z]([-a-z0-9]{0,21}[a-z0-9])?$", var.farquorum.cluster))
+    error_message = "farquorum.cluster is part of names in every cloud: 1 to 23 characters a-z, 0-9 and -, a letter first, no - at the end."
   }
   validation {
     condition     = alltrue([for c in var.farquorum.clouds : contains(["aws", "gcp", "azure"], c.provider)])

@@ -35,7 +35,6 @@ resource "google_compute_network" "this" {
   routing_mode            = "REGIONAL"
 }
 
-#checkov:skip=CKV_GCP_26:Flow logs cost more than the cluster's traffic; peers are authenticated and named in Farquorum's own log.
 resource "google_compute_subnetwork" "this" {
   project                  = var.project
   region                   = var.region
@@ -64,7 +63,6 @@ resource "google_compute_firewall" "this" {
 }
 
 # ---- machines ----
-#checkov:skip=CKV_GCP_40:A fixed public address with /32 rules and mutual TLS is the design: no router stands in the quorum's path.
 resource "google_compute_instance" "this" {
   for_each = local.machines
 

@@ -1,6 +1,4 @@
 # One bucket for the data, and what a worker may do in it.
-#checkov:skip=CKV_GCP_62:Access logs need a second bucket; the audit log has the administrative calls.
-#checkov:skip=CKV_GCP_78:Versioning is off on purpose: attempts write to their own prefix, and results are never overwritten.
 resource "google_storage_bucket" "data" {
   project                     = var.project
   name                        = var.bucket
