@@ -19,7 +19,7 @@ deps: ## install what is missing to build (apt, as root) or name it
 
 build: deps ## build bin/farquorum
 	@$(CARGO) build --locked --package farquorum
-	@mkdir -p bin && ln -sfn "$$CARGO_TARGET_DIR/debug/farquorum" $(BIN)
+	@. ci/static.sh && mkdir -p bin && ln -sfn "$$CARGO_TARGET_DIR/$$CARGO_BUILD_TARGET/debug/farquorum" $(BIN)
 
 test: lint build ## lint, and every test that needs no Docker and no virtual machine
 	@ci/test.sh

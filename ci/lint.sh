@@ -18,7 +18,7 @@ missing() {
     [ "${CI:-}" != true ]
 }
 if command -v shellcheck >/dev/null; then
-    shellcheck ci/*.sh .ci/run
+    shellcheck --external-sources --source-path=SCRIPTDIR ci/*.sh .ci/run
 else
     missing shellcheck "shell scripts"
 fi

@@ -25,7 +25,9 @@ flags=(-std=c++20 -O2 -fPIC -w -include cstdint -DNDEBUG=1 -DHAVE_ALIGNED_NEW -D
 
 key=$(printf '%s\n' "$version" "$($cxx --version | head -n 1)" "${flags[*]}" "$units" | sha256sum | cut -c1-16)
 out=$cache/rocksdb/$version-$key
-if [ -f "$out/librocksdb.a" ]; then echo "$out"; exit 0; fi
+# rustc asks for libstdc++ as a dynamic library; a folder of -L that holds only the archive makes it static.
+link_cxx() { ln -sfn "$($cxx -print-file-name=libstdc++.a)" "$out/libstdc++.a"; }
+if [ -f "$out/librocksdb.a" ]; then link_cxx && echo "$out"; exit 0; fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/farquorum-rocksdb.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -51,5 +53,6 @@ printf '%s\n' ./*.cc | xargs -P "$jobs" -I{} "$cxx" "${flags[@]}" -I"$src/rocksd
 ar crs librocksdb.a ./*.o
 mkdir -p "$out"
 mv librocksdb.a "$out/librocksdb.a.$$" && mv "$out/librocksdb.a.$$" "$out/librocksdb.a"
+link_cxx
 say "done: $out"
 echo "$out"

@@ -51,15 +51,13 @@ fi
 echo "kernel: $(basename "$package")"
 dpkg-deb -x "$package" "$work/package"
 
-# The first process with the libraries that it is linked with, and the modules.
+# The first process, linked statically, and the modules.
+# shellcheck source=static.sh
+. "$here/static.sh"
 "$here/cargo.sh" build --locked --quiet --package farquorum-netem --example vm_check
-program=${CARGO_TARGET_DIR:-target}/debug/examples/vm_check
 root=$work/root
 mkdir -p "$root/modules"
-cp "$program" "$root/init"
-ldd "$program" | grep -o '/[^ ]*' | while read -r library; do
-    install -D "$library" "$root$library"
-done
+cp "${CARGO_TARGET_DIR:-target}/$CARGO_BUILD_TARGET/debug/examples/vm_check" "$root/init"
 for module in "${modules[@]}"; do
     file=$(find "$work/package" -path "*/kernel/$module.ko*" -print -quit)
     [ -n "$file" ] || { echo "ci/vm.sh: the package has no module $module" >&2; exit 2; }
