@@ -42,7 +42,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Compare(args) => compare::run(global, &args),
         Command::Fit(args) => fit::run(global, &args),
         Command::Config(args) => config::run(global, &args),
-        Command::Certs(args) => certs::run(&args),
+        Command::Certs(args) => certs::run(global, &args),
         Command::Node(args) => node::run(global, args),
         Command::ObjectStore(args) => object_store::run(global, &args),
         Command::Sim(_) | Command::Demo(_) | Command::Bench(_) => {

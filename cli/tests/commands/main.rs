@@ -9,6 +9,7 @@
 )]
 
 mod certs;
+mod host_keys;
 mod jobs;
 mod kv;
 #[path = "../lab/mod.rs"]
@@ -41,6 +42,8 @@ const PARTS: &[Part] = &[
     ("storage: workers that are away", storage::workers_that_are_away),
     ("certificates: init, issue, show", certs::round_trip),
     ("certificates: who is refused", certs::refused),
+    ("keys made on a host: request, sign, install, renew", host_keys::round_trip),
+    ("keys made on a host: what is refused", host_keys::refused),
     ("colour only for a terminal that wants it", terminal::colour),
     ("a reader that stops early", terminal::closed_pipe),
 ];

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
@@ -23,6 +23,8 @@ use crate::identity::{Identity, Role};
 const AUTHORITY_DAYS: i64 = 3650;
 /// Longest validity of a certificate, in days.
 const CERTIFICATE_DAYS_MAX: u32 = 825;
+/// A name that every node answers to.
+pub(crate) const LOCALHOST: &str = "localhost";
 /// Validity starts this much earlier, for clocks that are behind.
 const CLOCK_SKEW: Duration = Duration::minutes(5);
 
@@ -139,11 +141,7 @@ impl Authority {
         let key_path = layout.authority_key(kind);
         let der = files::read_certificates(&path)?.swap_remove(0);
         let unusable = |reason: String| TlsError::Content { path: path.clone(), what: "authority", reason };
-        let key = KeyPair::from_pem(&files::read(&key_path)?).map_err(|error| TlsError::Content {
-            path: key_path,
-            what: "private key",
-            reason: error.to_string(),
-        })?;
+        let key = own_key(&key_path)?;
         let cluster = cluster_of(&der).ok_or_else(|| unusable("its subject names no cluster".to_owned()))?;
         let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|error| unusable(error.to_string()))?;
         Ok(Self { kind, cluster, issuer })
@@ -160,24 +158,42 @@ impl Authority {
     /// When the role is not this authority's, the request is not allowed, or the files are there without `force`.
     pub fn issue(&self, dir: &Path, request: &IssueRequest<'_>) -> Result<Issued, TlsError> {
         let identity = Identity::new(&self.cluster, request.role, request.name)?;
-        if AuthorityKind::of(request.role) != self.kind {
-            let kind = self.kind.as_str();
-            return Err(TlsError::Request(format!(
-                "the {kind} authority does not sign role {}",
-                request.role
-            )));
-        }
+        self.require_kind(request.role)?;
         let layout = Layout::new(dir);
         let (certificate_path, key_path) = (layout.certificate(request.name), layout.key(request.name));
         if !request.force {
             files::refuse_existing(&[&certificate_path, &key_path])?;
         }
-        let params = holder_params(&identity, request)?;
+        let params = holder_params(&identity, request.sans, request.days)?;
         let key = new_key()?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(making("the certificate"))?;
         files::write(&key_path, SECRET, &key.serialize_pem())?;
         files::write(&certificate_path, PUBLIC, &certificate.pem())?;
         Ok(Issued { identity, certificate: certificate_path, key: key_path })
+    }
+
+    /// Signs a key that somebody else holds, for an identity of this cluster, and gives the certificate's PEM.
+    ///
+    /// # Errors
+    /// When the identity is of another cluster or not this authority's to sign, or the names or days are not allowed.
+    pub(crate) fn certify(
+        &self,
+        identity: &Identity,
+        sans: &[String],
+        days: u32,
+        key: &impl PublicKeyData,
+    ) -> Result<String, TlsError> {
+        let identity = identity.clone().require_cluster(&self.cluster)?;
+        self.require_kind(identity.role)?;
+        let params = holder_params(&identity, sans, days)?;
+        Ok(params.signed_by(key, &self.issuer).map_err(making("the certificate"))?.pem())
+    }
+
+    fn require_kind(&self, role: Role) -> Result<(), TlsError> {
+        if AuthorityKind::of(role) == self.kind {
+            return Ok(());
+        }
+        Err(TlsError::Request(format!("the {} authority does not sign role {role}", self.kind.as_str())))
     }
 }
 
@@ -203,35 +219,41 @@ fn authority_params(
     Ok(params)
 }
 
-fn holder_params(identity: &Identity, request: &IssueRequest<'_>) -> Result<CertificateParams, TlsError> {
-    if request.days == 0 || request.days > CERTIFICATE_DAYS_MAX {
-        let days = request.days;
+fn holder_params(identity: &Identity, sans: &[String], days: u32) -> Result<CertificateParams, TlsError> {
+    if days == 0 || days > CERTIFICATE_DAYS_MAX {
         return Err(TlsError::Request(format!(
             "{days} days of validity; 1 to {CERTIFICATE_DAYS_MAX} are allowed"
         )));
     }
-    let mut params = valid_for(Duration::days(request.days.into()))?;
+    let mut params = valid_for(Duration::days(days.into()))?;
     params.distinguished_name.push(DnType::CommonName, identity.name.as_str());
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let mut sans = vec![SanType::URI(ia5(&identity.to_string())?)];
     if identity.role == Role::Node {
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
-        sans.push(SanType::DnsName(ia5(&identity.name)?));
-        sans.push(SanType::DnsName(ia5("localhost")?));
     }
-    for name in request.sans {
+    params.subject_alt_names = names(identity, sans)?;
+    Ok(params)
+}
+
+/// The names in a holder's certificate: its identity; for a node also its own name and `localhost`; then `sans`.
+pub(crate) fn names(identity: &Identity, sans: &[String]) -> Result<Vec<SanType>, TlsError> {
+    let mut names = vec![SanType::URI(ia5(&identity.to_string())?)];
+    if identity.role == Role::Node {
+        names.push(SanType::DnsName(ia5(&identity.name)?));
+        names.push(SanType::DnsName(ia5(LOCALHOST)?));
+    }
+    for name in sans {
         let san = match name.parse() {
             Ok(address) => SanType::IpAddress(address),
             Err(_) => SanType::DnsName(ia5(name)?),
         };
-        if !sans.contains(&san) {
-            sans.push(san);
+        if !names.contains(&san) {
+            names.push(san);
         }
     }
-    params.subject_alt_names = sans;
-    Ok(params)
+    Ok(names)
 }
 
 fn valid_for(length: Duration) -> Result<CertificateParams, TlsError> {
@@ -257,11 +279,20 @@ fn empty_crl(issuer: &Issuer<'_, KeyPair>) -> Result<String, TlsError> {
     params.signed_by(issuer).and_then(|crl| crl.pem()).map_err(making("the revocation list"))
 }
 
-fn new_key() -> Result<KeyPair, TlsError> {
+/// The key pair in a file.
+pub(crate) fn own_key(path: &Path) -> Result<KeyPair, TlsError> {
+    KeyPair::from_pem(&files::read(path)?).map_err(|error| TlsError::Content {
+        path: path.to_owned(),
+        what: "private key",
+        reason: error.to_string(),
+    })
+}
+
+pub(crate) fn new_key() -> Result<KeyPair, TlsError> {
     KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(making("a private key"))
 }
 
-fn cluster_of(der: &[u8]) -> Option<String> {
+pub(crate) fn cluster_of(der: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let cluster = certificate.subject().iter_organization().next()?.as_str().ok()?;
     Some(cluster.to_owned())
@@ -271,6 +302,6 @@ fn ia5(text: &str) -> Result<Ia5String, TlsError> {
     Ia5String::try_from(text).map_err(making("a subject alternative name"))
 }
 
-fn making(what: &'static str) -> impl Fn(rcgen::Error) -> TlsError {
+pub(crate) fn making(what: &'static str) -> impl Fn(rcgen::Error) -> TlsError {
     move |source| TlsError::Make { what, source }
 }

@@ -53,6 +53,9 @@ pub enum TlsError {
     /// A request for a certificate that cannot be granted.
     #[error("cannot issue a certificate: {0}")]
     Request(String),
+    /// What came back from the authority and does not fit this host.
+    #[error("cannot install the certificate: {0}")]
+    Bundle(String),
     /// A name in the request that is not allowed.
     #[error(transparent)]
     Name(#[from] IdentityError),

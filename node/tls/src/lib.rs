@@ -14,27 +14,32 @@
 //! ```
 //!
 //! A host needs the two `.crt` and `.crl` files of `ca/` and its own pair; the authorities' keys stay where certificates
-//! are issued. Limits: a connection that is open stays open when its certificate is revoked or expires; the next
+//! are issued. It can make its own key and have it signed elsewhere ([`request()`], [`sign`], [`install`]): the key never
+//! leaves it. Limits: a connection that is open stays open when its certificate is revoked or expires; the next
 //! handshake is refused.
 
 mod authority;
+mod bundle;
 mod config;
 mod connector;
 mod error;
 mod files;
 mod identity;
 mod reload;
+mod request;
 mod server;
 mod show;
 mod stream;
 mod verify;
 
 pub use authority::{Authority, AuthorityKind, IssueRequest, Issued, init, issue};
+pub use bundle::{Installed, bundle, install};
 pub use config::{AuthorityFiles, ClientFiles, ServerFiles};
 pub use connector::{ClientStream, ClientTls, ConnectError, Connector};
 pub use error::TlsError;
 pub use files::Layout;
 pub use identity::{Identity, IdentityError, Role};
+pub use request::{Holder, Requested, Signed, SigningRequest, Terms, request, sign};
 pub use server::{AcceptLimits, Acceptor, Port};
 pub use show::{CertInfo, show};
 pub use stream::{PeerInfo, ServerStream};

@@ -1,12 +1,17 @@
-//! `farquorum certs`: authorities and certificates, and what the simulation makes for itself.
+//! `farquorum certs`: authorities and certificates; keys that are made on hosts and signed elsewhere; renewal.
+
+mod ensure;
+mod host;
+mod renew;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use farquorum_config::{Config, Node};
-use farquorum_tls::{AuthorityKind, IssueRequest, Layout, Role, TlsError};
+use farquorum_tls::{IssueRequest, Role, TlsError};
 
+pub(crate) use self::ensure::ensure_all;
+use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::output::write_line;
 
@@ -15,9 +20,6 @@ pub(crate) const ADMIN: &str = "admin";
 
 /// Validity in days when none is asked for: a quarter, so that renewal is a habit.
 const DAYS: u32 = 90;
-
-/// Validity in days of the simulation's certificates: nobody renews a simulation.
-const SIM_DAYS: u32 = 825;
 
 /// `farquorum certs`
 #[derive(Debug, Args)]
@@ -58,6 +60,14 @@ enum Verb {
         #[arg(long)]
         force: bool,
     },
+    /// On a host: make its key when there is none, and print a signing request for it
+    Request(host::RequestArgs),
+    /// Where the authorities are: sign a request, and print what the host installs
+    Sign(host::SignArgs),
+    /// On a host: install what `certs sign` printed
+    Install(host::InstallArgs),
+    /// Renew certificates that have used two thirds of their time
+    Renew(renew::RenewArgs),
     /// Print what stands in a certificate
     Show {
         /// PEM file
@@ -65,7 +75,7 @@ enum Verb {
     },
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum RoleArg {
     Node,
     Worker,
@@ -85,7 +95,7 @@ impl From<RoleArg> for Role {
 }
 
 /// Runs a verb.
-pub(crate) fn run(args: &CertsArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(global: &Global, args: &CertsArgs) -> Result<ExitCode, Failure> {
     match &args.verb {
         Verb::Init { dir, cluster } => {
             farquorum_tls::init(dir, cluster).map_err(refusal)?;
@@ -103,6 +113,10 @@ pub(crate) fn run(args: &CertsArgs) -> Result<ExitCode, Failure> {
                 issued.key.display()
             ))?;
         }
+        Verb::Request(args) => host::request(global, args)?,
+        Verb::Sign(args) => host::sign(global, args)?,
+        Verb::Install(args) => host::install(args)?,
+        Verb::Renew(args) => return renew::run(args),
         Verb::Show { file } => show(file)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -127,33 +141,4 @@ fn show(file: &Path) -> Result<(), Failure> {
         info.sans.join(", "),
         info.fingerprint
     ))
-}
-
-/// The simulation's authorities, made when they are missing.
-pub(crate) fn ensure_authorities(dir: &Path, cluster: &str) -> Result<(), Failure> {
-    if Layout::new(dir).authority_certificate(AuthorityKind::Peer).exists() {
-        return Ok(());
-    }
-    farquorum_tls::init(dir, cluster).map_err(Failure::failed)
-}
-
-/// A node's certificate, made when it is missing.
-pub(crate) fn ensure_node(dir: &Path, node: &Node) -> Result<(), Failure> {
-    ensure(dir, Role::Node, &node.name, std::slice::from_ref(&node.address))
-}
-
-/// Certificates of everybody in the configuration and of the operator, made when they are missing.
-pub(crate) fn ensure_all(dir: &Path, config: &Config) -> Result<(), Failure> {
-    ensure_authorities(dir, &config.cluster.name)?;
-    config.nodes.iter().try_for_each(|node| ensure_node(dir, node))?;
-    config.workers.iter().try_for_each(|worker| ensure(dir, Role::Worker, &worker.name, &[]))?;
-    ensure(dir, Role::Admin, ADMIN, &[])
-}
-
-fn ensure(dir: &Path, role: Role, name: &str, sans: &[String]) -> Result<(), Failure> {
-    if Layout::new(dir).certificate(name).exists() {
-        return Ok(());
-    }
-    let request = IssueRequest { role, name, sans, days: SIM_DAYS, force: false };
-    farquorum_tls::issue(dir, &request).map(|_| ()).map_err(Failure::failed)
 }
