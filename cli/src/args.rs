@@ -97,6 +97,8 @@ pub(crate) enum Command {
     Config(commands::config::ConfigArgs),
     /// Authorities and certificates
     Certs(commands::certs::CertsArgs),
+    /// Look for what goes wrong most often on this host, each with what to do
+    Doctor(commands::doctor::DoctorArgs),
     /// The local simulation
     Sim(SimArgs),
     /// Record round trips and what they cost, to compare a simulation with a real deployment

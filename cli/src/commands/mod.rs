@@ -7,6 +7,7 @@ pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod demo_writer;
+pub(crate) mod doctor;
 pub(crate) mod fit;
 pub(crate) mod job;
 pub(crate) mod job_view;
@@ -43,6 +44,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Fit(args) => fit::run(global, &args),
         Command::Config(args) => config::run(global, &args),
         Command::Certs(args) => certs::run(global, &args),
+        Command::Doctor(args) => doctor::run(global, &args),
         Command::Node(args) => node::run(global, args),
         Command::ObjectStore(args) => object_store::run(global, &args),
         Command::Sim(_) | Command::Demo(_) | Command::Bench(_) => {

@@ -9,6 +9,7 @@
 )]
 
 mod certs;
+mod doctor;
 mod host_keys;
 mod jobs;
 mod kv;
@@ -44,6 +45,7 @@ const PARTS: &[Part] = &[
     ("certificates: who is refused", certs::refused),
     ("keys made on a host: request, sign, install, renew", host_keys::round_trip),
     ("keys made on a host: what is refused", host_keys::refused),
+    ("doctor: a host that is well, and one with a peer that is not", doctor::on_a_host),
     ("colour only for a terminal that wants it", terminal::colour),
     ("a reader that stops early", terminal::closed_pipe),
 ];

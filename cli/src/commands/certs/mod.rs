@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use farquorum_tls::{IssueRequest, Role, TlsError};
 
 pub(crate) use self::ensure::ensure_all;
+pub(crate) use self::renew::{unix_now, until_due};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::output::write_line;

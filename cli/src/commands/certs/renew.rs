@@ -103,13 +103,13 @@ async fn look(args: &RenewArgs, name: &str) -> Result<Duration, Failure> {
 }
 
 /// The wall clock, in seconds since the Unix epoch.
-fn unix_now() -> i64 {
+pub(crate) fn unix_now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Time until two thirds of the validity are used: what is left must outlast a signer that is away for a while.
-fn until_due(info: &CertInfo, now: i64) -> Duration {
+pub(crate) fn until_due(info: &CertInfo, now: i64) -> Duration {
     let third = info.not_after.saturating_sub(info.not_before) / 3;
     let left = info.not_after.saturating_sub(third).saturating_sub(now);
     Duration::from_secs(u64::try_from(left).unwrap_or(0))
