@@ -93,6 +93,12 @@ fi
 
 # 6. systemd takes the units, and finds them closed. Its programs are not here: true(1) stands in for them.
 mkdir "$work/units"
+for unit in farquorum-node-request farquorum-node-renew farquorum-node-certificate; do
+    sed -E 's#systemd/bin/systemctl#/bin/true#; s#/nix/store/0{32}-farquorum/bin/farquorum#/bin/true#' \
+        "$work/golden/$unit.service" >"$work/units/$unit.service"
+    said=$(systemd-analyze --man=no verify "$work/units/$unit.service" 2>&1) || fail "systemd-analyze verify $unit failed"
+    [ -z "$said" ] || fail "systemd-analyze verify $unit: $said"
+done
 for unit in farquorum-node farquorum-worker; do
     sed -E 's#/nix/store/0{32}-farquorum(/bin/farquorum|-(node|worker)-certificates)#/bin/true#' \
         "$work/golden/$unit.service" >"$work/units/$unit.service"

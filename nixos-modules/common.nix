@@ -6,6 +6,8 @@ let
   inherit (lib) mkOption mkDefault types;
 in
 {
+  imports = [ ./keys.nix ];
+
   options.services.farquorum = {
     package = mkOption {
       type = types.package;

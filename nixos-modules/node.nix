@@ -31,17 +31,17 @@ in
     };
     certificate = mkOption {
       type = types.str;
-      default = "/var/lib/farquorum-keys/${cfg.name}.crt";
+      default = "${all.keys}/${cfg.name}.crt";
       description = "Its certificate on the host.";
     };
     key = mkOption {
       type = types.str;
-      default = "/var/lib/farquorum-keys/${cfg.name}.key";
+      default = "${all.keys}/${cfg.name}.key";
       description = "Its private key, made on the host; systemd hands it to the service (LoadCredential).";
     };
     authorities = mkOption {
       type = types.str;
-      default = "/var/lib/farquorum-keys/ca";
+      default = "${all.keys}/ca";
       description = "Folder with the authorities' certificates and revocation lists: peer.crt peer.crl client.crt client.crl.";
     };
     openFirewall = mkOption {
@@ -89,7 +89,10 @@ in
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" "time-sync.target" ];
-      unitConfig = plain.unit.tryForEver // { RequiresMountsFor = "/var/lib/private/farquorum"; };
+      unitConfig = plain.unit.tryForEver // {
+        RequiresMountsFor = "/var/lib/private/farquorum";
+        ConditionPathExists = cfg.certificate;
+      };
       serviceConfig = plain.unit.sandbox // plain.unit.supervision // {
         StateDirectory = "farquorum";
         RuntimeDirectory = "farquorum-node";

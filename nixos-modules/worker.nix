@@ -21,17 +21,17 @@ in
     };
     certificate = mkOption {
       type = types.str;
-      default = "/var/lib/farquorum-keys/${cfg.name}.crt";
+      default = "${all.keys}/${cfg.name}.crt";
       description = "Its certificate on the host.";
     };
     key = mkOption {
       type = types.str;
-      default = "/var/lib/farquorum-keys/${cfg.name}.key";
+      default = "${all.keys}/${cfg.name}.key";
       description = "Its private key, made on the host; systemd hands it to the service (LoadCredential).";
     };
     authorities = mkOption {
       type = types.str;
-      default = "/var/lib/farquorum-keys/ca";
+      default = "${all.keys}/ca";
       description = "Folder with the authorities' certificates and revocation lists: peer.crt peer.crl client.crt client.crl.";
     };
     storageCredentials = mkOption {
@@ -71,7 +71,7 @@ in
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" "time-sync.target" ];
-      unitConfig = plain.unit.tryForEver;
+      unitConfig = plain.unit.tryForEver // { ConditionPathExists = cfg.certificate; };
       serviceConfig = plain.unit.sandbox // plain.unit.supervision // {
         RuntimeDirectory = "farquorum-worker";
         LoadCredential =

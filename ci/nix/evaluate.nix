@@ -53,13 +53,19 @@ let
     format = config.systemd.services.farquorum-format-disk.script or null;
   };
   bad = extra: failures (evaluate (node "cp-aws-1" ++ [ { services.farquorum = extra; } ]));
-  oneNode = evaluate (node "cp-aws-1");
+  oneNode = evaluate (node "cp-aws-1" ++ [
+    { services.farquorum.signer = [ "ssh" "signer@192.0.2.5" "farquorum" "certs" "sign" "-" ]; }
+  ]);
   oneWorker = evaluate (worker "worker-aws-1" ++ [
     { services.farquorum.worker = { storageCredentials = "/var/lib/farquorum-keys/storage"; monitors = [ "198.51.100.9" ]; }; }
   ]);
 in
 {
   files = {
+    "farquorum-node-request.service" = unitText oneNode.systemd.services.farquorum-node-request;
+    "farquorum-node-renew.service" = unitText oneNode.systemd.services.farquorum-node-renew;
+    "farquorum-node-certificate.service" = unitText oneNode.systemd.services.farquorum-node-certificate;
+    "farquorum-node-certificate.path" = unitText oneNode.systemd.paths.farquorum-node-certificate;
     "farquorum.toml" = oneNode.services.farquorum.tomlText;
     "farquorum-node.service" = unitText oneNode.systemd.services.farquorum-node;
     "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;

@@ -8,6 +8,7 @@ rec {
   mapAttrsToList = f: set: map (name: f name set.${name}) (builtins.attrNames set);
   filterAttrs = keep: set: removeAttrs set (builtins.filter (n: !(keep n set.${n})) (builtins.attrNames set));
   optional = condition: value: if condition then [ value ] else [ ];
+  optionalAttrs = wanted: set: if wanted then set else { };
   optionals = condition: list: if condition then list else [ ];
   unique = builtins.foldl' (seen: value: if builtins.elem value seen then seen else seen ++ [ value ]) [ ];
   findFirst =

@@ -20,6 +20,7 @@ in
     services.journald.extraConfig = mkOption { type = types.lines; default = ""; };
     services.openssh.settings = free;
     systemd.services = free;
+    systemd.paths = free;
     systemd.tmpfiles.rules = list;
   };
 }

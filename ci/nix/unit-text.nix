@@ -1,4 +1,4 @@
-# Writes a service of `systemd.services` as a unit file, as NixOS does for the keys that the modules use.
+# Writes a service of `systemd.services`, or a path of `systemd.paths`, as a unit file, as NixOS does for the keys that the modules use.
 { lib }:
 let
   shown = value: if builtins.isBool value then (if value then "true" else "false") else toString value;
@@ -13,8 +13,8 @@ lib.concatStringsSep "\n" (
   ++ joined "Wants" (service.wants or [ ])
   ++ joined "After" (service.after or [ ])
   ++ lines (service.unitConfig or { })
-  ++ [ "" "[Service]" ]
-  ++ lines service.serviceConfig
+  ++ lib.optionals (service ? serviceConfig) ([ "" "[Service]" ] ++ lines service.serviceConfig)
+  ++ lib.optionals (service ? pathConfig) ([ "" "[Path]" ] ++ lines service.pathConfig)
   ++ [ "" "[Install]" ]
   ++ joined "WantedBy" (service.wantedBy or [ ])
 )

@@ -3,6 +3,7 @@
 {
   checks = import ./checks.nix { inherit lib; };
   firewall = import ./firewall.nix { inherit lib; };
+  keys = import ./keys.nix { inherit lib; };
   hosts = import ./hosts.nix { inherit lib; };
   members = import ./members.nix { inherit lib; };
   toml = import ./toml.nix { inherit lib; };
