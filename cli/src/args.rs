@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Storage(commands::storage::StorageArgs),
     /// The configuration: check, show, explain
     Config(commands::config::ConfigArgs),
+    /// What Terraform, compose and firewalls need, from farquorum.toml
+    Render(commands::render::RenderArgs),
     /// Authorities and certificates
     Certs(commands::certs::CertsArgs),
     /// Look for what goes wrong most often on this host, each with what to do

@@ -141,3 +141,7 @@ impl Walk<'_> {
 pub(crate) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

@@ -21,7 +21,7 @@ const PLAIN: &[(&str, &str)] =
     &[("RAFT_HEARTBEAT_MS", "raft.heartbeat_ms"), ("RAFT_ELECTION_TIMEOUT_MS", "raft.election_timeout_ms")];
 
 /// Variables that set the RTT between two clouds.
-const RTT: &[(&str, &str, &str)] =
+pub(crate) const RTT: &[(&str, &str, &str)] =
     &[("CROSS_CLOUD_LATENCY_MS", "aws", "gcp"), ("AZURE_LATENCY_MS", "aws", "azure")];
 
 /// The process environment.

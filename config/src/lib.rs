@@ -18,6 +18,7 @@ mod members;
 mod overrides;
 pub mod presets;
 mod raw;
+pub mod render;
 mod shape;
 mod show;
 mod text;
@@ -29,13 +30,13 @@ pub use environment::Environment;
 pub use explain::{Explained, Explanation};
 pub use finding::{ConfigErrors, Finding, Origin};
 pub use keys::{Fallback, Form, Key, Kind, keys};
-pub use load::{BUILT_IN, Loaded, Sources, load, load_text};
+pub use load::{BUILT_IN, Loaded, Sources, load, load_text, read};
 pub use members::UnknownHost;
 pub use shape::{
     Codel, Gilbert, GilbertKeys, Jitter, LinkShape, Loss, Quantiles, QuantilesError, Queue, ShapeError,
     ShapeKeys, Spread,
 };
 pub use types::{
-    Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, Link, LogBackend, Node, NodeId, Ports, Raft,
-    Storage, Tasks, Worker,
+    Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, Link, LogBackend, Node, NodeId, Ports,
+    Provider, Raft, Storage, Tasks, Worker,
 };

@@ -89,7 +89,11 @@ pub fn load_text(text: &str, path: Option<&Path>, sources: &Sources) -> Result<L
     Ok(Loaded { config, warnings, origins, effective })
 }
 
-fn read(path: &Path) -> Result<String, ConfigErrors> {
+/// The text of a file, for [`load_text`].
+///
+/// # Errors
+/// When it cannot be read, is larger than any configuration, or is not UTF-8.
+pub fn read(path: &Path) -> Result<String, ConfigErrors> {
     let refuse = |message: String| {
         let origin = Origin::File { path: path.to_owned(), line: 0 };
         ConfigErrors { findings: vec![Finding { key: String::new(), value: None, origin, message }] }

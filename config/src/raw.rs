@@ -66,7 +66,7 @@ raw_table! {
 }
 raw_table! {
     /// `[clouds.<label>]`
-    RawCloud { network: String, region: String }
+    RawCloud { network: String, region: String, provider: String }
 }
 shape_table! {
     /// `[[links]]`

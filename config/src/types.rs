@@ -67,6 +67,32 @@ pub struct Cloud {
     pub network: Ipv4Net,
     /// Region, as its provider names it; free text.
     pub region: String,
+    /// Who runs it: as the file says, else as the label says; none when neither does.
+    pub provider: Option<Provider>,
+}
+
+/// A provider that there is a Terraform module for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Amazon Web Services.
+    Aws,
+    /// Google Cloud.
+    Gcp,
+    /// Microsoft Azure.
+    Azure,
+}
+
+impl Provider {
+    /// The provider of this name.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        match name {
+            "aws" => Some(Self::Aws),
+            "gcp" => Some(Self::Gcp),
+            "azure" => Some(Self::Azure),
+            _ => None,
+        }
+    }
 }
 
 /// An IPv4 network, written `a.b.c.d/len`.

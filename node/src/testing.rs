@@ -44,7 +44,7 @@ pub(crate) fn config(count: u64) -> Config {
         voter: true,
     };
     let network = Ipv4Net { base: [127, 0, 0, 0].into(), len: 8 };
-    let cloud = |id| (format!("cloud-{id}"), Cloud { network, region: String::new() });
+    let cloud = |id| (format!("cloud-{id}"), Cloud { network, region: String::new(), provider: None });
     Config {
         cluster: Cluster { name: "farquorum".into(), allow_single_node: true },
         clouds: (1..=count).map(cloud).collect::<BTreeMap<_, _>>(),

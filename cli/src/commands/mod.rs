@@ -17,6 +17,7 @@ pub(crate) mod measure;
 pub(crate) mod node;
 pub(crate) mod object_store;
 pub(crate) mod reference;
+pub(crate) mod render;
 pub(crate) mod status;
 pub(crate) mod storage;
 mod storage_workers;
@@ -45,6 +46,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Config(args) => config::run(global, &args),
         Command::Certs(args) => certs::run(global, &args),
         Command::Doctor(args) => doctor::run(global, &args),
+        Command::Render(args) => render::run(global, &args),
         Command::Node(args) => node::run(global, args),
         Command::ObjectStore(args) => object_store::run(global, &args),
         Command::Sim(_) | Command::Demo(_) | Command::Bench(_) => {

@@ -20,6 +20,7 @@ const TARGET: Kind = Kind::Number { min: 0.01, max: 10_000.0, unit: MS };
 const INTERVAL: Kind = Kind::Number { min: 0.01, max: 60_000.0, unit: MS };
 /// Below 0.1 ms no ordinary machine is on time.
 const LATENESS: Kind = Kind::Number { min: 0.1, max: 1_000.0, unit: MS };
+const PROVIDER: Kind = Kind::Choice(&["aws", "gcp", "azure"]);
 const LABEL: Kind = Kind::Text(Form::Label);
 const HOST: Kind = Kind::Text(Form::Host);
 
@@ -43,6 +44,8 @@ pub(super) static KEYS: &[Key] = &[
         "Network of this cloud. Networks of different clouds must not overlap."),
     key("clouds.<label>.region", Kind::Text(Form::Free), Value("\"\""),
         "Region as the provider names it. Free text, shown in tables and baselines."),
+    key("clouds.<label>.provider", PROVIDER, Unset("the label says it, when it is aws, gcp or azure"),
+        "Who runs this cloud: which Terraform module makes it. Only `farquorum render terraform` needs it."),
 
     key("links[].between", Kind::TextList { form: Form::Label, min: 2, max: 2 }, Unset("the link has `from` and `to`"),
         "Two clouds: shapes both directions, each with half of rtt_ms."),

@@ -8,7 +8,7 @@ use crate::finding::Report;
 use crate::keys::parse_network;
 use crate::raw::Raw;
 use crate::text::quoted;
-use crate::types::{Cloud, Ipv4Net, LogBackend, Node, NodeId, Ports, Storage, Worker};
+use crate::types::{Cloud, Ipv4Net, LogBackend, Node, NodeId, Ports, Provider, Storage, Worker};
 
 /// All clouds; their networks must not overlap.
 pub(super) fn clouds(raw: &Raw, report: &mut Report) -> BTreeMap<String, Cloud> {
@@ -25,7 +25,9 @@ pub(super) fn clouds(raw: &Raw, report: &mut Report) -> BTreeMap<String, Cloud> 
             report.error(&format!("clouds.{label}.network"), Some(quoted(&network.to_string())), message);
             continue;
         }
-        clouds.insert(label.clone(), Cloud { network, region: cloud.region.clone().unwrap_or_default() });
+        let region = cloud.region.clone().unwrap_or_default();
+        let provider = Provider::of(cloud.provider.as_deref().unwrap_or(label));
+        clouds.insert(label.clone(), Cloud { network, region, provider });
     }
     clouds
 }
