@@ -97,6 +97,8 @@ pub(crate) enum Command {
     Config(commands::config::ConfigArgs),
     /// What Terraform, compose and firewalls need, from farquorum.toml
     Render(commands::render::RenderArgs),
+    /// Whether one node or worker serves, for the HEALTHCHECK of a container
+    Health(commands::health::HealthArgs),
     /// Authorities and certificates
     Certs(commands::certs::CertsArgs),
     /// Look for what goes wrong most often on this host, each with what to do

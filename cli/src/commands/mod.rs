@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod demo_writer;
 pub(crate) mod doctor;
 pub(crate) mod fit;
+pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod job_view;
 pub(crate) mod job_watch;
@@ -46,6 +47,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Config(args) => config::run(global, &args),
         Command::Certs(args) => certs::run(global, &args),
         Command::Doctor(args) => doctor::run(global, &args),
+        Command::Health(args) => health::run(global, &args),
         Command::Render(args) => render::run(global, &args),
         Command::Node(args) => node::run(global, args),
         Command::ObjectStore(args) => object_store::run(global, &args),
