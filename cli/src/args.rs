@@ -28,8 +28,9 @@ const EVERYWHERE: &str = "Options of every command";
 /// Options of every command.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct Global {
-    /// Context file of the cluster to talk to; without it, the running simulation
-    #[arg(long, global = true, help_heading = EVERYWHERE, env = "FARQUORUM_CONTEXT", value_name = "FILE", hide_env_values = true)]
+    /// The cluster to talk to: a context file, or a name that `context list` knows; without it, the context in use,
+    /// else the running simulation
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "FARQUORUM_CONTEXT", value_name = "NAME|FILE", hide_env_values = true)]
     pub(crate) context: Option<PathBuf>,
     /// How data is printed
     #[arg(short, long = "format", value_name = "FORMAT", global = true, help_heading = EVERYWHERE, value_enum, default_value_t)]
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Storage(commands::storage::StorageArgs),
     /// The configuration: check, show, explain
     Config(commands::config::ConfigArgs),
+    /// The clusters that this machine knows: import, list, use, show
+    Context(commands::context::ContextArgs),
     /// What Terraform, compose and firewalls need, from farquorum.toml
     Render(commands::render::RenderArgs),
     /// Whether one node or worker serves, for the HEALTHCHECK of a container

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farquorum_client::{Cluster, Context, ContextError, Timing};
+use farquorum_client::{Cluster, Context, ContextError, Contexts, Place, Timing};
 use farquorum_proto::v1::{NodeStatus, RaftRole};
 use farquorum_storage::{StorageSettings, Store};
 
@@ -11,11 +11,25 @@ use crate::failure::{Failure, Kind};
 use crate::paths;
 
 /// Nothing that runs is something else than a file that cannot be used.
-fn no_context(error: ContextError) -> Failure {
+pub(crate) fn no_context(error: ContextError) -> Failure {
     match error {
         ContextError::None { .. } => Failure::new(Kind::NotAvailable, error),
         _ => Failure::usage(error),
     }
+}
+
+/// Where the context that the flags name is, else of the one in use or the running simulation.
+pub(crate) fn place(global: &Global) -> Result<Place, Failure> {
+    if let Some(file) = global.context.as_deref().and_then(Place::of_file) {
+        // Needs no folder for state: a container has none.
+        return Ok(file);
+    }
+    let contexts = Contexts::new(&paths::state_dir()?);
+    let place = match &global.context {
+        Some(name) => contexts.named(&name.to_string_lossy()),
+        None => contexts.chosen(),
+    };
+    place.map_err(no_context)
 }
 
 /// A cluster and how it was found.
@@ -29,11 +43,8 @@ pub(crate) struct Connection {
 impl Connection {
     /// From the context that the flags or the running simulation give. Async because channels need a running runtime.
     pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
-        let context = match &global.context {
-            Some(path) => Context::load(path),
-            None => farquorum_client::discover(&paths::state_dir()?),
-        };
-        Self::to(context.map_err(no_context)?, global.deadline()).await
+        let context = place(global)?.load().map_err(no_context)?;
+        Self::to(context, global.deadline()).await
     }
 
     /// To a known context.

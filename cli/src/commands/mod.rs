@@ -5,6 +5,7 @@ pub(crate) mod certs;
 pub(crate) mod cluster;
 pub(crate) mod compare;
 pub(crate) mod config;
+pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod demo_writer;
 pub(crate) mod doctor;
@@ -47,6 +48,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Config(args) => config::run(global, &args),
         Command::Certs(args) => certs::run(global, &args),
         Command::Doctor(args) => doctor::run(global, &args),
+        Command::Context(args) => context::run(global, &args),
         Command::Health(args) => health::run(global, &args),
         Command::Render(args) => render::run(global, &args),
         Command::Node(args) => node::run(global, args),

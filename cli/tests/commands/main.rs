@@ -9,6 +9,7 @@
 )]
 
 mod certs;
+mod contexts;
 mod doctor;
 mod host_keys;
 mod jobs;
@@ -46,6 +47,7 @@ const PARTS: &[Part] = &[
     ("keys made on a host: request, sign, install, renew", host_keys::round_trip),
     ("keys made on a host: what is refused", host_keys::refused),
     ("doctor: a host that is well, and one with a peer that is not", doctor::on_a_host),
+    ("contexts: imported, used", contexts::imported),
     ("colour only for a terminal that wants it", terminal::colour),
     ("a reader that stops early", terminal::closed_pipe),
 ];

@@ -1,5 +1,5 @@
 //! The context file: where a cluster is, seen from this machine, and which certificates to use. The simulation writes
-//! one; for another cluster a person does. Secrets stand in files of their own; relative paths are below the context
+//! one; for another cluster `farquorum context import` does, or a person. Secrets stand in files of their own; relative paths are below the context
 //! file's folder.
 
 use std::fs;
@@ -106,8 +106,9 @@ pub enum ContextError {
     },
     /// No simulation runs.
     #[error(
-        "no cluster to talk to: there is no simulation under {}; start one with `make sim-up`, or name another \
-         cluster with --context FILE or FARQUORUM_CONTEXT", state_dir.display()
+        "no cluster to talk to: no context is in use, and there is no simulation under {}; start one with \
+         `make sim-up`, or name another cluster with `farquorum context use`, --context or FARQUORUM_CONTEXT",
+        state_dir.display()
     )]
     None {
         /// Where simulations keep their state.
@@ -118,6 +119,29 @@ pub enum ContextError {
     Several {
         /// Their context files.
         found: Vec<PathBuf>,
+    },
+    /// No context has this name.
+    #[error("there is no context {name:?}; {}", there_are(known))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// Names that there are.
+        known: Vec<String>,
+    },
+    /// The context in use is not there any more.
+    #[error(
+        "the context in use, {name}, is not there any more; choose another with `farquorum context use NAME`, or the \
+         running simulation with `farquorum context use --none`"
+    )]
+    Gone {
+        /// Its name.
+        name: String,
+    },
+    /// No context can have this name.
+    #[error("a context cannot be called {name:?}: its name is 1 to 63 of a-z, 0-9 and '-'")]
+    Name {
+        /// What was asked for.
+        name: String,
     },
 }
 
@@ -156,6 +180,10 @@ impl Context {
         let sim = self.sim.as_mut().map(|sim| &mut sim.control);
         [ca, cert, key].into_iter().chain(storage).chain(sim).collect()
     }
+}
+
+fn there_are(known: &[String]) -> String {
+    if known.is_empty() { "there are none".to_owned() } else { format!("there are: {}", known.join(", ")) }
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -7,7 +7,7 @@
 
 mod cluster;
 mod context;
-mod discover;
+mod contexts;
 mod error;
 mod judge;
 mod pool;
@@ -17,7 +17,7 @@ pub mod wire;
 
 pub use cluster::{Call, Cluster, Settings, Timing};
 pub use context::{Context, ContextError, ContextNode, SimContext, StorageContext, TlsContext};
-pub use discover::discover;
+pub use contexts::{Contexts, Place};
 pub use error::ClientError;
 pub use pool::NodeAddress;
 pub use service::{ClusterApi, Jobs, Kv, Tasks, Workers};

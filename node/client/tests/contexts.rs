@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use farquorum_client::{
-    ClientError, Cluster, Context, ContextError, ContextNode, SimContext, StorageContext, Timing, TlsContext,
-    discover,
+    ClientError, Cluster, Context, ContextError, ContextNode, Contexts, Place, SimContext, StorageContext,
+    Timing, TlsContext,
 };
 
 fn context(cluster: &str) -> Context {
@@ -86,19 +86,69 @@ fn files_that_are_no_context() {
 #[test]
 fn the_simulation_that_runs_is_found() {
     let state = tempfile::tempdir().unwrap();
-    let none = discover(state.path()).unwrap_err();
+    let discover = || Contexts::new(state.path()).chosen().and_then(|place| place.load());
+    let none = discover().unwrap_err();
     assert!(matches!(none, ContextError::None { .. }) && none.to_string().contains("make sim-up"), "{none}");
     place(state.path(), "one");
     fs::create_dir_all(state.path().join("sim/stopped")).unwrap();
-    assert_eq!(discover(state.path()).unwrap().cluster, "one");
+    assert_eq!(discover().unwrap().cluster, "one");
     place(state.path(), "two");
-    let several = discover(state.path()).unwrap_err().to_string();
+    let several = discover().unwrap_err().to_string();
     assert!(
         several.contains("sim/one/context.toml") && several.contains("sim/two/context.toml"),
         "{several}"
     );
     place(state.path(), "default");
-    assert_eq!(discover(state.path()).unwrap().cluster, "default");
+    assert_eq!(discover().unwrap().cluster, "default");
+}
+
+#[test]
+fn a_context_in_use_goes_before_the_simulation() {
+    let state = tempfile::tempdir().unwrap();
+    let contexts = Contexts::new(state.path());
+    let names = || contexts.all().into_iter().map(|place| place.name).collect::<Vec<_>>();
+    let chosen = || contexts.chosen().map(|place| place.load().unwrap().cluster);
+    place(state.path(), "default");
+    fs::create_dir_all(contexts.folder()).unwrap();
+    for name in ["prod", "before"] {
+        context(name).save(&contexts.imported(name).unwrap().path).unwrap();
+    }
+    fs::write(contexts.folder().join("Not a name.toml"), "").unwrap();
+    assert_eq!(names(), ["before", "prod", "sim:default"]);
+    assert_eq!(chosen().unwrap(), "default");
+
+    contexts.set_in_use(Some("prod")).unwrap();
+    assert_eq!(chosen().unwrap(), "prod");
+    assert_eq!(names(), ["before", "prod", "sim:default"], "what is in use is no context itself");
+    let unknown = contexts.set_in_use(Some("prdo")).unwrap_err().to_string();
+    assert_eq!(unknown, "there is no context \"prdo\"; there are: before, prod, sim:default");
+    contexts.set_in_use(Some("sim:default")).unwrap();
+    assert_eq!(chosen().unwrap(), "default");
+
+    contexts.set_in_use(Some("prod")).unwrap();
+    fs::remove_file(contexts.imported("prod").unwrap().path).unwrap();
+    let gone = chosen().unwrap_err().to_string();
+    assert!(gone.contains("prod, is not there any more") && gone.contains("use --none"), "{gone}");
+    contexts.set_in_use(None).unwrap();
+    contexts.set_in_use(None).unwrap();
+    assert_eq!(chosen().unwrap(), "default");
+}
+
+#[test]
+fn a_context_is_named_by_its_name_or_its_file() {
+    let state = tempfile::tempdir().unwrap();
+    let contexts = Contexts::new(state.path());
+    place(state.path(), "one");
+    assert_eq!(contexts.named("sim:one").unwrap().path, state.path().join("sim/one/context.toml"));
+    assert!(matches!(contexts.named("one").unwrap_err(), ContextError::Unknown { .. }));
+    for file in ["./sim:one", "here.toml", "/a/b"] {
+        assert_eq!(Place::of_file(Path::new(file)).unwrap().path, Path::new(file));
+    }
+    assert_eq!(Place::of_file(Path::new("sim:one")), None);
+    for name in ["", "../prod", "a.b", "PROD", "sim:one", &"a".repeat(64)] {
+        let error = contexts.imported(name).unwrap_err().to_string();
+        assert!(error.contains("1 to 63 of a-z"), "{error}");
+    }
 }
 
 #[test]
