@@ -35,7 +35,7 @@ nix-test: build ## the NixOS modules: parsed, evaluated, compared, judged by sys
 gate: build ## measure simulations, and compare them with ci/baselines
 	@ci/gate.sh
 
-terraform-test: ## Terraform's modules and roots against the providers' schemas, without an account
+terraform-test: build ## Terraform's modules and roots against the providers' schemas, without an account
 	@ci/terraform.sh
 
 lint: deps ## formatting, clippy, licences and advisories, shell scripts

@@ -1,4 +1,4 @@
-# `terraform output -json | farquorum context import`
+# `terraform output -json | farquorum context import -`
 output "farquorum_nodes" {
   description = "name => { id, cloud, region, public_ip, private_ip, raft, api }, the same in every root."
   value       = module.cluster.nodes
