@@ -14,6 +14,7 @@ pub mod lab;
 pub mod model;
 mod netlink;
 pub mod ping;
+pub mod relay;
 pub mod selftest;
 mod stamp;
 pub mod trace;

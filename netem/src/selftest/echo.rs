@@ -15,19 +15,19 @@ use crate::lab::in_netns;
 use crate::stamp::{self, Arrival};
 
 /// A probe: its send time.
-const ASK_BYTES: usize = 8;
+pub(super) const ASK_BYTES: usize = 8;
 /// An answer: the probe, when the responder had it, and when it answered.
-const ANSWER_BYTES: usize = 24;
+pub(super) const ANSWER_BYTES: usize = 24;
 /// The same as floats: there, back.
 pub(super) const PAYLOAD_BYTES: [f64; 2] = [8.0, 24.0];
 /// Time between two probes of a pair.
 pub(super) const SPACING: Duration = Duration::from_millis(10);
 /// Pairs start one after another by this, so that their packets do not come due together.
-const TURN: Duration = Duration::from_micros(1_500);
+pub(super) const TURN: Duration = Duration::from_micros(1_500);
 /// Time beyond the last answer that a probe may take: longer than any queue of a lab that is worth using.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How often the responder looks whether it should end.
-const STOP_CHECK: Duration = Duration::from_millis(20);
+pub(super) const STOP_CHECK: Duration = Duration::from_millis(20);
 
 /// One answered probe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ fn collect(
 }
 
 /// The round trip is without the time that the responder took, as in the product's own measurement.
-fn read_answer(answer: &[u8; ANSWER_BYTES], back_ns: u64) -> Option<Sample> {
+pub(super) fn read_answer(answer: &[u8; ANSWER_BYTES], back_ns: u64) -> Option<Sample> {
     let (times, _) = answer.as_chunks::<8>();
     let [sent_ns, had_ns, answered_ns] = *times else { return None };
     let [sent_ns, had_ns, answered_ns] = [sent_ns, had_ns, answered_ns].map(u64::from_be_bytes);

@@ -1,17 +1,17 @@
 //! Whether measured times agree with a link's shape. Pure.
 //!
-//! The median may be off by max(0.3 ms, 1 %). Jitter widens this by three standard errors of a median (of as many
+//! The median may be off by max(0.3 ms, 1 %), over relays by max(1 ms, 1 %). Jitter widens this by three standard errors of a median (of as many
 //! samples as are independent, since jitter has a memory), plus one standard deviation towards late (behind a slow
 //! packet the others queue up: first in, first out; and two skewed directions have a later median than the sum of
 //! theirs). Loss only takes probes away; that all of them are lost is a finding unless a cut or the configured loss
 //! explains it, which is then said.
 
+use std::time::Duration;
+
 use super::echo::{PAYLOAD_BYTES, SPACING, Sample};
 use super::{PairResult, Protocol};
 use crate::wan::LinkReport;
 
-const ERROR_MS: f64 = 0.3;
-const ERROR_SHARE: f64 = 0.01;
 /// Silence that is less likely than this by the configured loss is not by the configured loss.
 const CHANCE_MIN: f64 = 1e-6;
 
@@ -53,6 +53,20 @@ pub(super) fn judge(expected: &Expected<'_>, samples: &[Sample], sent: usize, fl
     }
 }
 
+/// The configured time of a round trip.
+pub(super) fn time_of(expected: &Expected<'_>) -> Duration {
+    let bound = Bound::of(&[expected.there, expected.back], expected.protocol, 1);
+    Duration::try_from_secs_f64(bound.configured_ms / 1e3).unwrap_or_default()
+}
+
+/// The emulator's own time: the medians of echoes inside a cloud, less the delay of its link.
+pub(super) fn floor(samples: &[Sample], local_ms: f64) -> Sample {
+    let floor = |pick: fn(&Sample) -> u64, times: f64| {
+        median(samples.iter().map(pick)).map_or(0, |ns| less(ns, local_ms * 1e6 * times))
+    };
+    Sample { rtt_ns: floor(|sample| sample.rtt_ns, 2.0), one_way_ns: floor(|sample| sample.one_way_ns, 1.0) }
+}
+
 /// What a time should be, and how far it may be off.
 struct Bound {
     configured_ms: f64,
@@ -68,13 +82,14 @@ impl Bound {
             link.shape.median_delay_ms() + link.shape.rate_mbit.map_or(0.0, |mbit| bytes * 8e-3 / mbit)
         };
         let configured_ms = links.iter().zip(PAYLOAD_BYTES).map(time_ms).sum::<f64>();
+        let tolerance = protocol.tolerance();
         let jitter_ms = links.iter().map(|link| link.shape.jitter_deviation_ms().powi(2)).sum::<f64>().sqrt();
         let samples = independent(samples, links);
         // The standard error of a median is 1.25 times that of a mean.
         let widened_ms = 3.0 * 1.25 * jitter_ms / samples.sqrt();
         Bound {
             configured_ms,
-            allowed_ms: (configured_ms * ERROR_SHARE).max(ERROR_MS) + widened_ms,
+            allowed_ms: (configured_ms * tolerance.share).max(tolerance.ms) + widened_ms,
             late_ms: jitter_ms,
         }
     }
@@ -133,14 +148,12 @@ pub(super) fn ms(ns: u64) -> f64 {
 
 /// `ns` less a configured time, at least zero.
 #[allow(clippy::as_conversions, reason = "float to integer has no other form; `as` saturates at zero")]
-pub(super) fn less(ns: u64, configured_ns: f64) -> u64 {
+fn less(ns: u64, configured_ns: f64) -> u64 {
     ns.saturating_sub(configured_ns as u64)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use farquorum_config::{Jitter, LinkShape, Loss};
 
     use super::*;
@@ -157,6 +170,26 @@ mod tests {
 
     /// (delay, jitter, loss, cut, what was measured there and back, part of the problem or none).
     type Verdict = (f64, f64, f64, bool, Option<(f64, f64)>, Option<&'static str>);
+
+    /// What is off for packets may be well for bytes, and has its bound too.
+    #[test]
+    fn relays_have_a_bound_of_their_own() {
+        let there = link(LinkShape { delay_ms: 25.0, ..LinkShape::default() });
+        let back = there.clone();
+        let cases = [
+            (50.8, Protocol::Ipv4, false),
+            (50.8, Protocol::Stream, true),
+            (51.1, Protocol::Stream, false),
+            (48.9, Protocol::Stream, false),
+        ];
+        for (rtt_ms, protocol, ok) in cases {
+            let rtt_ns = u64::try_from(Duration::from_secs_f64(rtt_ms / 1e3).as_nanos()).unwrap();
+            let sample = Sample { rtt_ns, one_way_ns: rtt_ns / 2 };
+            let expected = Expected { protocol, there: &there, back: &back };
+            let result = judge(&expected, &[sample; 5], 5, Sample::default());
+            assert_eq!(result.ok, ok, "{rtt_ms} {protocol:?}: {:?}", result.problem);
+        }
+    }
 
     #[test]
     fn verdicts() {

@@ -10,6 +10,8 @@
 mod echo;
 mod judge;
 mod protocol;
+mod relayed;
+mod stream;
 mod ways;
 
 use std::collections::BTreeMap;
@@ -19,10 +21,11 @@ use serde::Serialize;
 
 use crate::error::LabError;
 use crate::lab::{HostSpec, Lab};
-use crate::wan::LinkReport;
+use crate::wan::{LinkReport, WanControl};
 use echo::{Echo, Sample, exchange};
 use judge::{Expected, judge};
 use protocol::Protocol;
+pub use relayed::run as run_relayed;
 use ways::second_ways_of;
 
 /// Probes of a round.
@@ -62,7 +65,7 @@ pub struct SelfTest {
     pub pairs: Vec<PairResult>,
     /// The emulator's own time in a round trip, microseconds; 0 when no cloud has two hosts to measure it.
     pub floor_us: f64,
-    /// Hosts with a way around the WAN: host and interface.
+    /// Ways around the WAN: host and interface, or a connection past a relay.
     pub second_ways: Vec<String>,
 }
 
@@ -83,7 +86,7 @@ impl SelfTest {
 
 /// Tests every directed pair of clouds and every host of a running lab, against the shapes in force.
 pub fn run(lab: &Lab) -> Result<SelfTest, LabError> {
-    let links = Links::of(lab)?;
+    let links = Links::of(&lab.control())?;
     let first = first_hosts(lab);
     let protocols = Protocol::of(lab);
     let echoes: Echoes<'_> = first
@@ -147,8 +150,8 @@ fn first_hosts(lab: &Lab) -> BTreeMap<&str, &HostSpec> {
 struct Links(BTreeMap<(String, String), LinkReport>);
 
 impl Links {
-    fn of(lab: &Lab) -> Result<Links, LabError> {
-        let links = lab.control().links().map_err(|error| LabError::Child(error.to_string()))?;
+    fn of(control: &WanControl) -> Result<Links, LabError> {
+        let links = control.links().map_err(|error| LabError::Child(error.to_string()))?;
         Ok(Links(links.into_iter().map(|link| ((link.from.clone(), link.to.clone()), link)).collect()))
     }
 
@@ -175,15 +178,8 @@ fn measure_floor(lab: &Lab, links: &Links, echoes: &Echoes<'_>) -> Result<Sample
         return Ok(Sample::default());
     };
     let samples = exchange(lab.netns_of(&host.name)?, echo.address, PROBES, 0)?;
-    let local_ns =
-        links.expected(&host.cloud, &host.cloud, Protocol::Ipv4)?.there.shape.median_delay_ms() * 1e6;
-    let floor = |pick: fn(&Sample) -> u64, times: f64| {
-        judge::median(samples.iter().map(pick)).map_or(0, |ns| judge::less(ns, local_ns * times))
-    };
-    Ok(Sample {
-        rtt_ns: floor(|sample| sample.rtt_ns, 2.0),
-        one_way_ns: floor(|sample| sample.one_way_ns, 1.0),
-    })
+    let local = links.expected(&host.cloud, &host.cloud, Protocol::Ipv4)?.there;
+    Ok(judge::floor(&samples, local.shape.median_delay_ms()))
 }
 
 /// Probes one pair until it passes, shows an unshaped path, or the rounds are used up.
@@ -197,11 +193,20 @@ fn test_pair(
     turn: usize,
 ) -> Result<PairResult, LabError> {
     let expected = links.expected(from, to, echo.protocol())?;
+    in_rounds(&expected, floor, || exchange(lab.netns_of(host)?, echo.address, PROBES, turn))
+}
+
+/// Asks for more and more samples of a pair, [`PROBES`] at a time, until they settle it.
+fn in_rounds(
+    expected: &Expected<'_>,
+    floor: Sample,
+    ask: impl Fn() -> Result<Vec<Sample>, LabError>,
+) -> Result<PairResult, LabError> {
     let mut samples = Vec::new();
     let mut result = None;
     for round in 1..=ROUNDS_MAX {
-        samples.extend(exchange(lab.netns_of(host)?, echo.address, PROBES, turn)?);
-        let judged = judge(&expected, &samples, PROBES * round, floor);
+        samples.extend(ask()?);
+        let judged = judge(expected, &samples, PROBES * round, floor);
         let settled = judged.ok || judged.error_ms.is_some_and(|error| error < -judged.allowed_ms);
         result = Some(judged);
         if settled {

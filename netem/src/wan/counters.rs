@@ -37,17 +37,17 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub(super) fn offer(&mut self, bytes: u64) {
+    pub(crate) fn offer(&mut self, bytes: u64) {
         self.offered += 1;
         self.offered_bytes += bytes;
     }
 
-    pub(super) fn deliver(&mut self, bytes: u64) {
+    pub(crate) fn deliver(&mut self, bytes: u64) {
         self.delivered += 1;
         self.delivered_bytes += bytes;
     }
 
-    pub(super) fn drop_for(&mut self, reason: Reason) {
+    pub(crate) fn drop_for(&mut self, reason: Reason) {
         match reason {
             Reason::Lost => self.lost += 1,
             Reason::QueueFull => self.queue_full += 1,

@@ -45,7 +45,7 @@ impl Engine {
         loop {
             traffic.deliver(ports);
             let wait = pace.wait(clock::now_ns(), traffic.next_ns());
-            match ppoll(&mut watched, timeout(wait), None) {
+            match wait_for(&mut watched, wait) {
                 Ok(0) | Err(Errno::EINTR) => continue,
                 Ok(_) => {}
                 Err(error) => {
@@ -111,11 +111,12 @@ fn obey(traffic: &mut Traffic, commands: &Receiver<Command>, mut ear: &UnixStrea
     }
 }
 
-/// The timeout of a poll; none waits for ever.
-fn timeout(wait: Wait) -> Option<TimeSpec> {
-    match wait {
+/// Waits for descriptors; gives how many are ready.
+pub(crate) fn wait_for(watched: &mut [PollFd<'_>], wait: Wait) -> Result<i32, Errno> {
+    let timeout: Option<TimeSpec> = match wait {
         Wait::Idle => None,
         Wait::Sleep(ns) => Some(std::time::Duration::from_nanos(ns).into()),
         Wait::Poll => Some(std::time::Duration::ZERO.into()),
-    }
+    };
+    ppoll(watched, timeout, None)
 }

@@ -58,7 +58,7 @@ impl LatenessLog {
         Ok(LatenessLog(histogram.map_err(|error| LabError::Spec(format!("lateness histogram: {error}")))?))
     }
 
-    pub(super) fn record(&mut self, late_ns: u64) {
+    pub(crate) fn record(&mut self, late_ns: u64) {
         self.0.saturating_record(late_ns);
     }
 

@@ -38,8 +38,11 @@ pub(crate) use control::{Changed, Command, Names};
 pub use control::{WanControl, WanError};
 pub use counters::{Counters, LinkReport};
 pub(crate) use cuts::Cuts;
+pub(crate) use engine::wait_for;
 pub(crate) use lateness::LatenessLog;
 pub use lateness::{Lateness, LatenessMark};
+pub(crate) use pace::Pace;
+pub(crate) use priority::raise as raise_priority;
 pub use strays::Strays;
 
 use crate::error::{Doing, LabError};

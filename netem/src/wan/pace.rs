@@ -16,7 +16,7 @@ const BUDGET_MAX_NS: u64 = 1_000_000;
 
 /// What to do until the next packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
+pub(crate) enum Wait {
     /// Nothing is in flight: sleep until something happens.
     Idle,
     /// Sleep at most so many nanoseconds.
@@ -27,19 +27,19 @@ pub(super) enum Wait {
 
 /// The polling budget.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     budget_ns: u64,
     last_ns: u64,
     polling: bool,
 }
 
 impl Pace {
-    pub(super) fn new(now_ns: u64) -> Pace {
+    pub(crate) fn new(now_ns: u64) -> Pace {
         Pace { budget_ns: BUDGET_MAX_NS, last_ns: now_ns, polling: false }
     }
 
     /// The next wait, when the next packet is due at `next_ns`.
-    pub(super) fn wait(&mut self, now_ns: u64, next_ns: Option<u64>) -> Wait {
+    pub(crate) fn wait(&mut self, now_ns: u64, next_ns: Option<u64>) -> Wait {
         self.account(now_ns);
         let wait = match next_ns.map(|next_ns| next_ns.saturating_sub(now_ns)) {
             None => Wait::Idle,

@@ -28,7 +28,7 @@ struct SchedAttr {
 }
 
 /// Raises the calling thread as far as it may; says in words how far that was.
-pub(super) fn raise() -> String {
+pub(crate) fn raise() -> String {
     // A thread's sleeps are rounded up by 50 us unless it asks otherwise.
     let slack = prctl::set_timerslack(1);
     if let Err(error) = slack {
