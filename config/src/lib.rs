@@ -6,6 +6,7 @@
 //! read but the one file; no port is opened, no name resolved.
 
 mod check;
+mod detours;
 mod document;
 mod environment;
 mod explain;
@@ -26,6 +27,7 @@ pub mod topology;
 mod types;
 mod validate;
 
+pub use detours::{Detours, NoDetour};
 pub use environment::Environment;
 pub use explain::{Explained, Explanation};
 pub use finding::{ConfigErrors, Finding, Origin};

@@ -58,6 +58,7 @@ pub(crate) struct Raw {
     pub(crate) limits: RawLimits,
     pub(crate) ports: RawPorts,
     pub(crate) lab: RawLab,
+    pub(crate) detours: Vec<RawDetour>,
 }
 
 raw_table! {
@@ -119,6 +120,10 @@ raw_table! {
     /// `[lab]`
     RawLab { seed: u64, operator_cloud: String, mtu: u16, backend: String, lateness_p99_max_ms: f64 }
 }
+raw_table! {
+    /// `[[detours]]`
+    RawDetour { address: String, to: String }
+}
 
 #[cfg(test)]
 mod tests {
@@ -147,7 +152,7 @@ mod tests {
         for key in keys() {
             insert(&mut tree, &key.name.replace("<label>", "a").replace("[]", ""), sample(&key.kind));
         }
-        for list in ["links", "nodes", "workers"] {
+        for list in ["links", "nodes", "workers", "detours"] {
             let element = tree.remove(list).unwrap();
             tree.insert(list.to_owned(), vec![element].into());
         }

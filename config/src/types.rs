@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::detours::Detours;
 use crate::shape::LinkShape;
 
 /// Raft id of a node: greater than zero, unique, never reused for another machine.
@@ -49,6 +50,8 @@ pub struct Config {
     pub ports: Ports,
     /// Settings of the local simulation.
     pub lab: Lab,
+    /// Addresses that this process reaches elsewhere.
+    pub detours: Detours,
 }
 
 /// Identity of the cluster.
@@ -201,9 +204,9 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Endpoint of S3.
-    pub fn endpoint(&self) -> String {
-        format!("http://{}:{}", self.address, self.port)
+    /// host:port of S3, which is plain HTTP.
+    pub fn host_port(&self) -> String {
+        format!("{}:{}", self.address, self.port)
     }
 }
 

@@ -92,5 +92,6 @@ pub(crate) fn config(count: u64) -> Config {
             backend: LabBackend::Auto,
             lateness_p99_max: Duration::from_millis(3),
         },
+        detours: Default::default(),
     }
 }

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farquorum_client::{ClientError, Cluster, NodeAddress, Settings, Timing};
-use farquorum_config::Config;
+use farquorum_config::{Config, NoDetour};
 use farquorum_storage::{StorageSettings, Store, StoreError};
 use farquorum_tls::{AuthorityFiles, ClientFiles, ClientTls};
 use tokio::net::TcpListener;
@@ -84,13 +84,16 @@ pub enum WorkerError {
     /// The object store's settings.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The configuration has detours, and none for an address of this worker's.
+    #[error(transparent)]
+    Detour(#[from] NoDetour),
     /// The HTTP port.
     #[error(
         "cannot listen on {address} (HTTP of the worker): {source}; is the port in use? `ss -ltnp` tells by whom"
     )]
     Listen {
         /// Where.
-        address: SocketAddr,
+        address: String,
         /// Why not.
         source: std::io::Error,
     },
@@ -112,16 +115,16 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), WorkerError> {
     let worker = config.worker(&options.name).ok_or_else(|| unknown(&config, &options.name))?;
-    let store =
-        Store::open(&StorageSettings::from_config(&config.storage, options.storage_credentials.clone()))?;
+    let store = Store::open(&StorageSettings::from_config(&config, options.storage_credentials.clone())?)?;
     let tls = client_tls(&config, &options)?;
     let cluster = cluster(&config, worker, tls.clone())?;
     let metrics = Metrics::new()?;
     let (registration, registration_seen) = watch::channel(None);
 
-    let address = options.http_listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], worker.http_port)));
-    let listener =
-        TcpListener::bind(address).await.map_err(|source| WorkerError::Listen { address, source })?;
+    let address = http_address(&config, worker, &options)?;
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|source| WorkerError::Listen { address: address.clone(), source })?;
     let session = Arc::new(Session {
         control: cluster,
         clock: BootClock,
@@ -169,7 +172,21 @@ fn client_tls(config: &Config, options: &WorkerOptions) -> Result<ClientTls, Wor
         key: options.key.clone(),
         peer_ca: AuthorityFiles::beside(&options.ca),
     };
-    Ok(ClientTls::new(&config.cluster.name, files)?)
+    Ok(ClientTls::new(&config.cluster.name, files)?.by(config.detours.clone()))
+}
+
+/// Where the HTTP server listens: where it was told, where the worker's detour leads, or else on all addresses.
+fn http_address(
+    config: &Config,
+    worker: &farquorum_config::Worker,
+    options: &WorkerOptions,
+) -> Result<String, NoDetour> {
+    let known = format!("{}:{}", worker.address, worker.http_port);
+    match options.http_listen {
+        Some(address) => Ok(address.to_string()),
+        None if config.detours.is_empty() => Ok(format!("0.0.0.0:{}", worker.http_port)),
+        None => config.detours.of(&known).map(str::to_owned),
+    }
 }
 
 /// Calls the nodes that the worker is told to ask first (ORCHESTRATOR_ADDR), or else all of the file.

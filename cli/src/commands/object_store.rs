@@ -26,7 +26,9 @@ pub(crate) fn run(global: &Global, args: &ObjectStoreArgs) -> Result<ExitCode, F
     logging::start(logging::Format::Text);
     let config = loaded(global)?.config;
     let storage = &config.storage;
-    let address: SocketAddr = format!("{}:{}", storage.address, storage.port)
+    let known = storage.host_port();
+    let at = config.detours.of(&known).map_err(Failure::usage)?;
+    let address: SocketAddr = at
         .parse()
         .map_err(|error| Failure::usage(format!("storage.address = {:?}: {error}", storage.address)))?;
     let server = S3Server::open(&ServerOptions {

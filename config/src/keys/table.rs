@@ -226,4 +226,9 @@ pub(super) static KEYS: &[Key] = &[
         "What delays the packets: the WAN in user space, or the kernel's netem. `auto` is user space."),
     key("lab.lateness_p99_max_ms", LATENESS, Value("3"),
         "Results are invalid when more than one packet in a hundred left the emulated WAN later than this."),
+
+    key("detours[].address", Kind::Text(Form::HostPort), Required,
+        "Address of a service, as everybody knows it. With any detour, what has none is not reached."),
+    key("detours[].to", Kind::Text(Form::HostPort), Required,
+        "Where this process connects, or listens, in its place."),
 ];

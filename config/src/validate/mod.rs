@@ -3,6 +3,7 @@
 //! that one mistake gives one message. With a problem noted, the result is thrown away.
 
 mod bounds;
+mod detours;
 mod hosts;
 mod links;
 mod timing;
@@ -38,6 +39,7 @@ pub(crate) fn validate(raw: &Raw, effective: &mut Dict, report: &mut Report) -> 
         tasks: bounds::tasks(raw, report),
         limits: bounds::limits(raw, report),
         lab: bounds::lab(raw, &storage, report, &mut derived),
+        detours: detours::detours(raw, report),
         clouds,
         links,
         local_link,

@@ -55,7 +55,8 @@ impl Parts {
             Acceptor::new(&config.cluster.name, files, port, limits)
         };
         let (peer_acceptor, public_acceptor) = (acceptor(Port::Peer)?, acceptor(Port::Public)?);
-        let client = ClientTls::new(&config.cluster.name, ClientFiles::in_dir(&options.certs_dir, &me.name))?;
+        let client = ClientTls::new(&config.cluster.name, ClientFiles::in_dir(&options.certs_dir, &me.name))?
+            .by(config.detours.clone());
         let raft_metrics = RaftMetrics::new()?;
         let metrics = Metrics::new(&raft_metrics)?;
         let (config, started) = (Arc::new(config), Instant::now());

@@ -97,7 +97,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), NodeError> {
     let parts = Parts::new(config, &options)?;
-    let listeners = Listeners::bind(&parts.me, options.listen.as_deref()).await?;
+    let listeners = Listeners::bind(&parts.me, options.listen.as_deref(), &parts.config.detours).await?;
     let (store, store_id) = storage::open_store(&parts.config, parts.me.id, options.data_dir.as_deref())?;
     let (handle, seed) = raft::seed();
     let ids = parts.identities(store_id);

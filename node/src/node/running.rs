@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use farquorum_config::Node;
+use farquorum_config::{Detours, Node};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -25,14 +25,24 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds all of them or none.
-    pub(super) async fn bind(me: &Node, listen: Option<&str>) -> Result<Self, PortError> {
-        let host = listen.unwrap_or(&me.address);
-        let at = |port: u16| format!("{host}:{port}");
+    /// Binds all of them or none: on the host `listen` when one is given, else where the node's detours lead.
+    pub(super) async fn bind(me: &Node, listen: Option<&str>, detours: &Detours) -> Result<Self, PortError> {
+        let at = |what, port: u16| {
+            let known = format!("{}:{port}", me.address);
+            let refuse = |error| PortError::Address {
+                what,
+                address: known.clone(),
+                source: std::io::Error::other(error),
+            };
+            match listen {
+                Some(host) => Ok(format!("{host}:{port}")),
+                None => detours.of(&known).map(str::to_owned).map_err(refuse),
+            }
+        };
         Ok(Self {
-            raft: ports::bind("Raft", "raft_port of this node", &at(me.raft_port)).await?,
-            grpc: ports::bind("gRPC", "grpc_port of this node", &at(me.grpc_port)).await?,
-            http: ports::bind("HTTP", "http_port of this node", &at(me.http_port)).await?,
+            raft: ports::bind("Raft", "raft_port of this node", &at("Raft", me.raft_port)?).await?,
+            grpc: ports::bind("gRPC", "grpc_port of this node", &at("gRPC", me.grpc_port)?).await?,
+            http: ports::bind("HTTP", "http_port of this node", &at("HTTP", me.http_port)?).await?,
         })
     }
 }

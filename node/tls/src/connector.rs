@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use farquorum_config::{Detours, NoDetour};
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -37,6 +38,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct ClientTls {
     config: Arc<Reloader<ClientConfig>>,
+    detours: Arc<Detours>,
 }
 
 impl ClientTls {
@@ -47,7 +49,14 @@ impl ClientTls {
     pub fn new(cluster: &str, files: ClientFiles) -> Result<Self, TlsError> {
         let cluster = cluster.to_owned();
         let config = Reloader::new(files.paths(), move || files.load(&cluster))?;
-        Ok(Self { config })
+        Ok(Self { config, detours: Arc::default() })
+    }
+
+    /// Reaches addresses by these detours; who answers must be the one that the address stands for.
+    #[must_use]
+    pub fn by(mut self, detours: Detours) -> Self {
+        self.detours = Arc::new(detours);
+        self
     }
 
     /// Reads the files again now; new connections use the new certificates.
@@ -103,6 +112,9 @@ pub enum ConnectError {
         /// The name.
         name: String,
     },
+    /// The configuration has detours, and none for this address.
+    #[error(transparent)]
+    Detour(#[from] NoDetour),
     /// TCP failed.
     #[error("cannot reach {address}: {source}")]
     Dial {
@@ -188,7 +200,11 @@ impl Connector {
         let server = ServerName::try_from(name.to_owned())
             .map_err(|_| ConnectError::Name { name: name.to_owned() })?;
         let dial = |source| ConnectError::Dial { address: address.to_owned(), source };
-        let socket = TcpStream::connect((host, port)).await.map_err(dial)?;
+        let socket = if self.tls.detours.is_empty() {
+            TcpStream::connect((host, port)).await.map_err(dial)?
+        } else {
+            TcpStream::connect(self.tls.detours.of(address)?).await.map_err(dial)?
+        };
         socket.set_nodelay(true).map_err(dial)?;
         let handshake = |source: io::Error| match identity_error(&source) {
             Some(source) => ConnectError::Identity { address: address.to_owned(), source },

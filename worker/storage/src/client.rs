@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use farquorum_config::{Config, NoDetour};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
@@ -45,13 +46,17 @@ pub struct StorageSettings {
 
 impl StorageSettings {
     /// Settings of the store that the configuration names.
-    pub fn from_config(storage: &farquorum_config::Storage, credentials: Option<PathBuf>) -> Self {
-        Self {
-            endpoint: storage.endpoint(),
-            bucket: storage.bucket.clone(),
+    ///
+    /// # Errors
+    /// The configuration has detours, and none for the store.
+    pub fn from_config(config: &Config, credentials: Option<PathBuf>) -> Result<Self, NoDetour> {
+        let at = config.storage.host_port();
+        Ok(Self {
+            endpoint: format!("http://{}", config.detours.of(&at)?),
+            bucket: config.storage.bucket.clone(),
             region: "us-east-1".to_owned(),
             credentials,
-        }
+        })
     }
 }
 
