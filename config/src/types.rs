@@ -306,13 +306,16 @@ pub struct Lab {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LabBackend {
-    /// User space: it has every shape, needs no module, and so is the same on every machine.
+    /// User space: it has every shape, needs no module, and so is the same on every machine; where no namespaces can be
+    /// made, relays.
     #[default]
     Auto,
     /// The WAN in user space.
     User,
     /// The kernel's netem; refused where there is none.
     Kernel,
+    /// TCP relays on loopback: bytes, no packets; they need no privilege.
+    Relay,
 }
 
 impl Config {

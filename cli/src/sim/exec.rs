@@ -38,7 +38,7 @@ fn start(supervisor: &Supervisor, exec: &Exec, fds: Vec<OwnedFd>) -> Result<Pid,
         .stdout(Stdio::from(stdout))
         .stderr(Stdio::from(stderr))
         .process_group(0);
-    supervisor.lab.place(&exec.host, &mut command).map_err(|error| error.to_string())?;
+    supervisor.network.place_program(&exec.host, &mut command)?;
     become_caller(&mut command, exec.uid, exec.gid);
     supervisor
         .reaper

@@ -45,6 +45,11 @@ impl Folder {
         self.root.join("farquorum.toml")
     }
 
+    /// The configuration of one host's process, where these differ: over relays.
+    pub(crate) fn host_config(&self, host: &str) -> PathBuf {
+        self.root.join("hosts").join(format!("{host}.toml"))
+    }
+
     /// How commands outside reach the cluster.
     pub(crate) fn context(&self) -> PathBuf {
         self.root.join("context.toml")

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::path::PathBuf;
 
 use farquorum_config::Config;
 use farquorum_netem::lab::{HostSpec, LabSpec, OBJECT_STORE};
@@ -11,6 +12,9 @@ use super::folder::Folder;
 use super::process::Program;
 use super::report::HostPlan;
 use crate::failure::Failure;
+
+/// The service that nodes have for each other; nobody outside speaks it.
+pub(crate) const RAFT: &str = "raft";
 
 /// A listener on this machine and where in the lab its connections go.
 pub(crate) type Forward = (TcpListener, SocketAddr);
@@ -22,7 +26,7 @@ pub(crate) fn hosts(config: &Config, spec: &LabSpec) -> Result<(Vec<HostPlan>, V
     for host in &spec.hosts {
         let (role, services) = services(config, host);
         let mut ports = BTreeMap::new();
-        for (service, port) in services {
+        for (service, port) in services.into_iter().filter(|(service, _)| *service != RAFT) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| {
                 Failure::failed(format!("no free port on 127.0.0.1 for {}: {error}", host.name))
             })?;
@@ -35,9 +39,10 @@ pub(crate) fn hosts(config: &Config, spec: &LabSpec) -> Result<(Vec<HostPlan>, V
     Ok((hosts, forwards))
 }
 
-fn services(config: &Config, host: &HostSpec) -> (&'static str, Vec<(&'static str, u16)>) {
+/// The role of a host and its services.
+pub(crate) fn services(config: &Config, host: &HostSpec) -> (&'static str, Vec<(&'static str, u16)>) {
     if let Some(node) = config.node(&host.name) {
-        ("node", vec![("grpc", node.grpc_port), ("http", node.http_port)])
+        ("node", vec![(RAFT, node.raft_port), ("grpc", node.grpc_port), ("http", node.http_port)])
     } else if let Some(worker) = config.worker(&host.name) {
         ("worker", vec![("http", worker.http_port)])
     } else if host.name == OBJECT_STORE {
@@ -47,14 +52,23 @@ fn services(config: &Config, host: &HostSpec) -> (&'static str, Vec<(&'static st
     }
 }
 
-/// The programs in the order of starting: the object store, nodes, workers. What they share stands once, here.
-pub(crate) fn programs(config: &Config, folder: &Folder) -> Vec<Program> {
-    let config_file = folder.config().display().to_string();
+/// The programs in the order of starting: the object store, nodes, workers. What they share stands once, here; which
+/// file a host's process reads its configuration from says `config_file`.
+pub(crate) fn programs(
+    config: &Config,
+    folder: &Folder,
+    config_file: impl Fn(&str) -> PathBuf,
+) -> Vec<Program> {
     let certs = folder.certs().display().to_string();
     let credentials = folder.credentials().display().to_string();
     let program = |host: &str, args: &[&str]| Program {
         host: host.to_owned(),
-        args: args.iter().copied().chain(["--config", &config_file]).map(str::to_owned).collect(),
+        args: args
+            .iter()
+            .copied()
+            .chain(["--config", &config_file(host).display().to_string()])
+            .map(str::to_owned)
+            .collect(),
         log: folder.log(host),
     };
     let data = |host: &str| folder.data(host).display().to_string();

@@ -1,7 +1,7 @@
 //! What must be on disk before the simulation starts: configuration, authorities and certificates, credentials, the
 //! context file.
 
-use farquorum_config::{Config, Loaded};
+use farquorum_config::{Config, Detours, Loaded};
 
 use super::folder::Folder;
 use super::report::HostPlan;
@@ -42,6 +42,22 @@ pub(crate) fn folder(
     same_members(folder, loaded)?;
     crate::commands::certs::ensure_all(&folder.certs(), config)?;
     super::context::write(folder, config, name, hosts)?;
+    paths::give_to_caller(&folder.root)
+}
+
+/// Writes a configuration for each host's process: the common one, and the process's own detours.
+pub(crate) fn host_configs(
+    folder: &Folder,
+    loaded: &Loaded,
+    detours: &[(String, Detours)],
+) -> Result<(), Failure> {
+    let common = loaded.to_toml();
+    for (host, detours) in detours {
+        let file = folder.host_config(host);
+        file.parent().map_or(Ok(()), paths::make_folder)?;
+        std::fs::write(&file, format!("{common}{}", detours.to_toml()))
+            .map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))?;
+    }
     paths::give_to_caller(&folder.root)
 }
 

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use farquorum_netem::lab::Lab;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::network::Network;
 use super::reaper::Reaper;
 
 /// How long a process may take to stop by itself before it is killed: a node hands leadership over first.
@@ -47,7 +47,7 @@ impl Process {
     }
 
     /// Starts it inside its host.
-    pub(crate) fn start(&mut self, lab: &Lab, reaper: &Reaper) -> Result<(), String> {
+    pub(crate) fn start(&mut self, network: &Network, reaper: &Reaper) -> Result<(), String> {
         let host = self.program.host.clone();
         let failed =
             |what: &str, error: &dyn std::fmt::Display| format!("cannot start {host}: {what}: {error}");
@@ -60,7 +60,7 @@ impl Process {
         let mut command = Command::new(THIS_PROGRAM);
         command.args(&self.program.args).env_clear().envs(kept_environment());
         command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
-        lab.place(&host, &mut command).map_err(|error| failed("its network", &error))?;
+        network.place(&host, &mut command).map_err(|error| failed("its network", &error))?;
         self.pid = Some(reaper.spawn(&mut command).map_err(|error| failed("fork", &error))?);
         self.paused = false;
         self.starts += 1;
@@ -130,10 +130,10 @@ impl Process {
     }
 
     /// Stops it if it runs, and starts it.
-    pub(crate) fn restart(&mut self, lab: &Lab, reaper: &Reaper) -> Result<(), String> {
+    pub(crate) fn restart(&mut self, network: &Network, reaper: &Reaper) -> Result<(), String> {
         self.terminate(reaper);
         self.await_end(reaper, STOP_TIMEOUT);
-        self.start(lab, reaper)
+        self.start(network, reaper)
     }
 
     fn must_run(&mut self, reaper: &Reaper) -> Result<Pid, String> {

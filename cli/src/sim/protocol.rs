@@ -161,7 +161,7 @@ pub(crate) struct PairCheck {
     pub(crate) ipv6_ms: Option<f64>,
     /// Difference, ms.
     pub(crate) error_ms: Option<f64>,
-    /// Whether it is within max(0.3 ms, 1 %).
+    /// Whether it is within max(0.3 ms, 1 %); over relays, max(1 ms, 1 %).
     pub(crate) ok: bool,
     /// Why nothing came back although it is well: cut, or lost as configured.
     pub(crate) note: Option<String>,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use farquorum_netem::lab::Lab;
 use farquorum_netem::selftest;
 use farquorum_netem::wan::{Counters, LinkReport, WanControl, WanError};
 
+use super::network::Network;
 use super::protocol::{Checked, HostStatus, LinkStatus, PairCheck};
 
 /// Tries of the self-test: the first on a quiet machine, all of them on one that compiles something.
@@ -71,17 +71,17 @@ fn dropped(counters: &Counters) -> u64 {
 
 /// Measures every directed pair. On a machine that is busy at the moment the emulator itself is late; such a test says
 /// nothing about the links, so it is made again, a few times.
-pub(crate) fn check(lab: &Lab, lateness_p99_max: Duration) -> Result<Checked, String> {
-    let start = lab.control().lateness_mark().map_err(|error| error.to_string())?;
-    let mut test = selftest::run(lab).map_err(|error| error.to_string())?;
+pub(crate) fn check(network: &Network, lateness_p99_max: Duration) -> Result<Checked, String> {
+    let start = network.control().lateness_mark().map_err(|error| error.to_string())?;
+    let mut test = network.test()?;
     for _again in 1..SELF_TESTS_MAX {
         if test.passed() || !test.second_ways.is_empty() {
             break;
         }
-        test = selftest::run(lab).map_err(|error| error.to_string())?;
+        test = network.test()?;
     }
     let problems = test.problems();
-    let lateness = lab.control().lateness_since(&start).map_err(|error| error.to_string())?;
+    let lateness = network.control().lateness_since(&start).map_err(|error| error.to_string())?;
     Ok(Checked {
         pairs: test.pairs.into_iter().map(pair).collect(),
         problems,

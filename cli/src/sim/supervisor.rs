@@ -1,15 +1,14 @@
-//! Pid 1 of the simulation: holds the lab, the processes of its hosts, and answers on the control socket. When it
-//! ends, by whatever means, the kernel ends everything else with it.
+//! Pid 1 of the simulation: holds the network, the processes of its hosts, and answers on the control socket. When it
+//! ends, by whatever means, the kernel ends everything else with it; over relays its guard does.
 
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use farquorum_config::ShapeKeys;
-use farquorum_netem::forward::Forwarder;
-use farquorum_netem::lab::Lab;
 use farquorum_netem::wan::{WanControl, WanError};
 
+use super::network::Network;
 use super::periods::Periods;
 use super::process::{Process, Program};
 use super::protocol::{NOTHING_RUNS, Request, Response, SimStatus};
@@ -33,29 +32,26 @@ pub(crate) struct Plan {
 /// Pid 1's state.
 pub(crate) struct Supervisor {
     /// The emulated WAN.
-    pub(crate) lab: Lab,
+    pub(crate) network: Network,
     /// Starts and reaps.
     pub(crate) reaper: Reaper,
     control: WanControl,
-    /// Ways in from outside; dropped, they close.
-    _forwarder: Forwarder,
     plan: Plan,
     processes: Mutex<Vec<Process>>,
     periods: Mutex<Periods>,
 }
 
 impl Supervisor {
-    /// Over a started lab; nothing runs in it yet.
-    pub(crate) fn new(lab: Lab, forwarder: Forwarder, plan: Plan) -> std::io::Result<Arc<Self>> {
+    /// Over a started network; nothing runs in it yet.
+    pub(crate) fn new(network: Network, plan: Plan) -> std::io::Result<Arc<Self>> {
         let processes = plan.programs.iter().cloned().map(Process::new).collect();
-        let control = lab.control();
+        let control = network.control();
         let start = control.lateness_mark().map_err(std::io::Error::other)?;
         let reaper = Reaper::start()?;
         Ok(Arc::new(Self {
-            lab,
+            network,
             reaper,
             control,
-            _forwarder: forwarder,
             plan,
             processes: Mutex::new(processes),
             periods: Mutex::new(Periods::new(start)),
@@ -65,7 +61,7 @@ impl Supervisor {
     /// Starts every host's process.
     pub(crate) fn start_all(&self) -> Result<(), String> {
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-        processes.iter_mut().try_for_each(|process| process.start(&self.lab, &self.reaper))
+        processes.iter_mut().try_for_each(|process| process.start(&self.network, &self.reaper))
     }
 
     /// Serves the control socket for ever.
@@ -89,7 +85,7 @@ impl Supervisor {
             Request::Pause { host } => self.with(host, Process::pause),
             Request::Resume { host } => self.with(host, Process::resume),
             Request::Restart { host } => {
-                self.with(host, |process, reaper| process.restart(&self.lab, reaper))
+                self.with(host, |process, reaper| process.restart(&self.network, reaper))
             }
             Request::Exec(_) | Request::Signal(_) | Request::Down => Err("not possible here".to_owned()),
         };
@@ -116,7 +112,7 @@ impl Supervisor {
         match network {
             Ok((lateness, links)) => Response::Status(Box::new(SimStatus {
                 name: self.plan.name.clone(),
-                backend: self.lab.backend().to_owned(),
+                backend: self.network.backend().to_owned(),
                 preset: self.plan.preset.clone(),
                 hosts,
                 links,
@@ -144,7 +140,7 @@ impl Supervisor {
     }
 
     fn check(&self) -> Response {
-        match report::check(&self.lab, self.plan.lateness_p99_max) {
+        match report::check(&self.network, self.plan.lateness_p99_max) {
             Ok(pairs) => Response::Checked(pairs),
             Err(message) => Response::Error { usage: false, message },
         }
@@ -189,6 +185,7 @@ impl Supervisor {
                 .filter(of_role)
                 .for_each(|process| process.await_end(&self.reaper, Duration::from_secs(1)));
         }
+        self.network.end_rest();
         std::process::exit(0)
     }
 }

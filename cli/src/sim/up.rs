@@ -6,16 +6,18 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use farquorum_netem::lab::LabSpec;
+use farquorum_config::{Config, Detours, LabBackend};
+use farquorum_netem::lab::{LabSpec, Privilege};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::folder::Folder;
-use super::launch::{self, Event, Launch};
+use super::launch::{self, Event, Launch, Means};
 use super::protocol::{Request, Response};
+use super::relayed::Relayed;
 use super::report::HostPlan;
 use super::supervisor::Plan;
-use super::{plan, prepare, ready, socket, verbs};
+use super::{plan, prepare, ready, relayed, socket, verbs};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::output::{self, Show as _};
@@ -32,7 +34,8 @@ pub(crate) struct UpArgs {
     /// Distances by name instead of those in the file; `farquorum sim presets` lists them
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// What delays the packets: user (in user space, as auto) or kernel (netem; refused where there is none)
+    /// What delays the packets: user (in user space, as auto), kernel (netem; refused where there is none) or relay (TCP
+    /// relays, which delay bytes; they need no namespaces, and auto takes them where there are none)
     #[arg(long, value_name = "NAME")]
     pub(crate) backend: Option<String>,
     /// Only the network: hosts without nodes, workers or object store
@@ -47,6 +50,8 @@ pub(crate) struct UpArgs {
 pub(crate) struct Up {
     /// Its folder.
     pub(crate) folder: Folder,
+    /// Whether its hosts are joined by relays.
+    relayed: bool,
 }
 
 /// Starts a simulation, waits until it is ready, and prints how to go on.
@@ -56,7 +61,7 @@ pub(crate) fn run(global: &Global, name: &str, args: &UpArgs) -> Result<ExitCode
         output::print(global.output, &*status)?;
     }
     if global.output == output::Format::Table {
-        output::write_line(&next_commands(name, args.no_cluster))?;
+        output::write_line(&next_commands(name, args.no_cluster, up.relayed))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -67,21 +72,26 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
     verbs::must_not_run(global, name, &folder)?;
     let loaded = prepare::configuration(global, args)?;
     let config = &loaded.config;
-    let privilege = farquorum_netem::lab::probe().map_err(|error| Failure::new(Kind::Refused, error))?;
+    let chosen = choose(config.lab.backend)?;
     // From here on there is something to take down: an interrupt waits until somebody listens for it.
     crate::runtime::hold_interrupts()?;
     if args.fresh {
         folder.delete()?;
     }
     let spec = LabSpec::from_config(config).map_err(Failure::usage)?;
-    let (hosts, forwards) = plan::hosts(config, &spec)?;
+    let Bound { means, hosts, detours } = bind(chosen, config, &spec)?;
     prepare::folder(&folder, &loaded, name, &hosts)?;
+    prepare::host_configs(&folder, &loaded, &detours)?;
     let programs = if args.no_cluster {
         Vec::new()
     } else {
         prepare::credentials(&folder)?;
-        plan::programs(config, &folder)
+        let own = |host: &str| {
+            if detours.is_empty() { folder.config() } else { folder.host_config(host) }
+        };
+        plan::programs(config, &folder, own)
     };
+    let is_fallback = config.lab.backend == LabBackend::Auto && !detours.is_empty();
     let lateness_p99_max = config.lab.lateness_p99_max;
     let events = launch::launch(Launch {
         plan: Plan {
@@ -92,13 +102,55 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
             lateness_p99_max,
         },
         spec,
-        privilege,
-        forwards,
+        means,
         socket: folder.socket()?,
         log: folder.log("supervisor"),
     })?;
-    await_ready(events, &folder, &hosts, args.no_cluster)?;
-    Ok(Up { folder })
+    await_ready(events, &folder, &hosts, args.no_cluster, is_fallback)?;
+    Ok(Up { folder, relayed: !detours.is_empty() })
+}
+
+/// Which network a simulation gets.
+enum Chosen {
+    Namespaces(Privilege),
+    /// Why.
+    Relays(String),
+}
+
+/// What is asked for; `auto` takes relays only where namespaces were tried and refused, and says so.
+fn choose(backend: LabBackend) -> Result<Chosen, Failure> {
+    if backend == LabBackend::Relay {
+        return Ok(Chosen::Relays("asked for".to_owned()));
+    }
+    match farquorum_netem::lab::probe() {
+        Ok(privilege) => Ok(Chosen::Namespaces(privilege)),
+        Err(error) if backend == LabBackend::Auto => {
+            Ok(Chosen::Relays(format!("no namespaces here ({})", error.step())))
+        }
+        Err(error) => Err(Failure::new(Kind::Refused, error)),
+    }
+}
+
+/// A network whose ports on this machine are bound.
+struct Bound {
+    means: Means,
+    hosts: Vec<HostPlan>,
+    /// How each host reaches the others, where that differs: over relays.
+    detours: Vec<(String, Detours)>,
+}
+
+/// Binds what the network needs on this machine.
+fn bind(chosen: Chosen, config: &Config, spec: &LabSpec) -> Result<Bound, Failure> {
+    match chosen {
+        Chosen::Namespaces(privilege) => {
+            let (hosts, forwards) = plan::hosts(config, spec)?;
+            Ok(Bound { means: Means::Namespaces { privilege, forwards }, hosts, detours: Vec::new() })
+        }
+        Chosen::Relays(why) => {
+            let Relayed { hosts, doors, reserved, detours } = relayed::plan(config, spec)?;
+            Ok(Bound { means: Means::Relays { doors, reserved, why }, hosts, detours })
+        }
+    }
 }
 
 fn await_ready(
@@ -106,10 +158,11 @@ fn await_ready(
     folder: &Folder,
     hosts: &[HostPlan],
     no_cluster: bool,
+    is_fallback: bool,
 ) -> Result<(), Failure> {
     let result = match events.next() {
-        Some(Event::Pid(pid)) => interruptible(Pid::from_raw(pid), move || {
-            follow_start(&mut events, folder)?;
+        Some(Event::Pid { pid, last }) => interruptible(Pid::from_raw(pid), Pid::from_raw(last), move || {
+            follow_start(&mut events, folder, is_fallback)?;
             if no_cluster { Ok(()) } else { ready::wait(folder, hosts) }
         }),
         other => Err(failed(other, folder, "")),
@@ -124,26 +177,31 @@ fn await_ready(
 
 /// Runs `work` on a thread of its own and ends early on an interrupt. When it fails either way, pid 1 is ended, and with it
 /// everything in its namespaces, so `work` sees the end of its pipe.
-fn interruptible(pid: Pid, work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), Failure> {
+fn interruptible(
+    pid: Pid,
+    last: Pid,
+    work: impl FnOnce() -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
     std::thread::scope(|scope| {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         scope.spawn(|| {
             let _interrupted = sender.send(work());
         });
-        crate::runtime::block_on(async { receiver.await.map_err(Failure::failed)? }).inspect_err(|_| end(pid))
+        crate::runtime::block_on(async { receiver.await.map_err(Failure::failed)? })
+            .inspect_err(|_| end(pid, last))
     })
 }
 
-/// Ends pid 1 and waits until it is gone: the next start may follow at once.
-fn end(pid: Pid) {
+/// Ends pid 1 and waits until the last process is gone: the next start may follow at once.
+fn end(pid: Pid, last: Pid) {
     let until = Instant::now() + END_TIMEOUT;
     let _gone = kill(pid, Signal::SIGKILL);
-    while kill(pid, None).is_ok() && Instant::now() < until {
+    while kill(last, None).is_ok() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-fn follow_start(events: &mut launch::Events, folder: &Folder) -> Result<(), Failure> {
+fn follow_start(events: &mut launch::Events, folder: &Folder, is_fallback: bool) -> Result<(), Failure> {
     let progress = |text: &str| {
         if std::io::stderr().is_terminal() {
             output::say_aside(text);
@@ -152,7 +210,11 @@ fn follow_start(events: &mut launch::Events, folder: &Folder) -> Result<(), Fail
     let mut table = String::new();
     loop {
         match events.next() {
-            Some(Event::Pid(_)) => {}
+            Some(Event::Pid { .. }) => {}
+            // Who asked for nothing in particular is told in any case that it is not the usual network.
+            Some(Event::Lab(backend)) if is_fallback => output::say_aside(&format!(
+                "network: {backend}; farquorum sim up --backend user says what the better one needs"
+            )),
             Some(Event::Lab(backend)) => progress(&format!("network: {backend}")),
             Some(Event::Checked(checked)) => {
                 table = checked.table();
@@ -176,7 +238,7 @@ fn failed(event: Option<Event>, folder: &Folder, table: &str) -> Failure {
 }
 
 /// What to type next, for the table that people read.
-fn next_commands(name: &str, no_cluster: bool) -> String {
+fn next_commands(name: &str, no_cluster: bool, relayed: bool) -> String {
     let which = if name == "default" { String::new() } else { format!(" --name {name}") };
     let verb = |verb: &str, meaning: &str| (format!("farquorum sim{which} {verb}"), meaning.to_owned());
     let command = |command: &str, meaning: &str| (command.to_owned(), meaning.to_owned());
@@ -193,7 +255,9 @@ fn next_commands(name: &str, no_cluster: bool) -> String {
             verb("kill leader", "and watch the others take over"),
         ]
     };
-    rows.push(verb("exec operator -- PROGRAM", "run anything inside the emulated WAN"));
+    if !relayed {
+        rows.push(verb("exec operator -- PROGRAM", "run anything inside the emulated WAN"));
+    }
     rows.push(verb("down", "stop it"));
     let width = rows.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     let lines: Vec<String> =

@@ -14,6 +14,7 @@ mod links;
 mod logs;
 mod measure;
 mod programs;
+mod relay;
 mod remains;
 mod rootless;
 mod scenarios;

@@ -222,8 +222,8 @@ pub(super) static KEYS: &[Key] = &[
         "Cloud where the operator's host is: commands from outside enter there."),
     key("lab.mtu", whole(576, 9_000, BYTES), Value("1500"),
         "Largest IP packet inside the lab; below 1280 its hosts have no IPv6."),
-    key("lab.backend", Kind::Choice(&["auto", "user", "kernel"]), Value("\"auto\""),
-        "What delays the packets: the WAN in user space, or the kernel's netem. `auto` is user space."),
+    key("lab.backend", Kind::Choice(&["auto", "user", "kernel", "relay"]), Value("\"auto\""),
+        "What delays the packets: the WAN in user space, or the kernel's netem; or TCP relays, which delay bytes and need no namespaces. `auto` is user space, and relays where no namespaces can be made."),
     key("lab.lateness_p99_max_ms", LATENESS, Value("3"),
         "Results are invalid when more than one packet in a hundred left the emulated WAN later than this."),
 

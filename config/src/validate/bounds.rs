@@ -70,6 +70,7 @@ pub(super) fn lab(raw: &Raw, storage: &Storage, report: &mut Report, derived: &m
     let backend = match lab.backend.as_deref() {
         Some("user") => LabBackend::User,
         Some("kernel") => LabBackend::Kernel,
+        Some("relay") => LabBackend::Relay,
         _ => LabBackend::Auto,
     };
     let (seed, mtu) = (lab.seed.unwrap_or_default(), lab.mtu.unwrap_or_default());

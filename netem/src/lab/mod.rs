@@ -58,8 +58,14 @@ impl Lab {
     /// A spec that contradicts itself, a step that the kernel refused; of the kernel backend also: no netem, or a
     /// shape that netem does not have.
     pub fn start(spec: LabSpec) -> Result<Lab, LabError> {
-        if spec.backend == LabBackend::Kernel {
-            return Lab::start_kernel(spec);
+        match spec.backend {
+            LabBackend::Auto | LabBackend::User => {}
+            LabBackend::Kernel => return Lab::start_kernel(spec),
+            LabBackend::Relay => {
+                return Err(LabError::Spec(
+                    "relays carry no packets: they are no lab of namespaces".to_string(),
+                ));
+            }
         }
         let (kind, why) = DeviceKind::choose();
         Lab::start_with(spec, kind, &why)

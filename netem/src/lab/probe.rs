@@ -36,12 +36,13 @@ impl Privilege {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "no permission to make the lab: {step}\n\
-     three ways out:\n  \
+     four ways out:\n  \
      1. run the same command with sudo\n  \
      2. allow user namespaces for this program: sudo install -m 644 netem/apparmor/farquorum /etc/apparmor.d/ && \
      sudo apparmor_parser -r /etc/apparmor.d/farquorum\n  \
      3. allow them for every program: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 \
-     (where that key does not exist: kernel.unprivileged_userns_clone=1, user.max_user_namespaces=10000)"
+     (where that key does not exist: kernel.unprivileged_userns_clone=1, user.max_user_namespaces=10000)\n  \
+     4. do without packets: farquorum sim up --backend relay (TCP relays delay bytes and need no permission)"
 )]
 pub struct NotPermitted {
     step: String,
