@@ -1,16 +1,17 @@
 //! Error rates of the gate: how often `compare` fails the same network, and how often it misses a shift of p50.
 //!
-//! `cargo run -p farquorum-baseline --example gate -- RECORD.json [ROUNDS [SAMPLES]]`
+//! `cargo run -p farquorum-baseline --example gate -- RECORD.json [ROUNDS [SAMPLES [TOLERANCE,...]]]`
 //!
 //! Draws both sides of each comparison from the recorded round trips, in blocks of 64 so that dependence stays: ROUNDS
 //! times (200) unchanged, ROUNDS times with p50 of one directed pair shifted by 5 %, all others unchanged, which is the
-//! hardest shift to see. SAMPLES a pair (3,000). The rates are those of the whole verdict, each with its 95 %
-//! confidence interval (Wilson). Ends with 1 when a rate is beyond its bound: 1 % false failures, 5 % missed shifts.
+//! hardest shift to see. SAMPLES a pair (3,000); TOLERANCE as `farquorum compare` takes it. The rates are those of the
+//! whole verdict, each with its 95 % confidence interval (Wilson); which quantiles left a comparison inconclusive is
+//! counted beside it. Ends with 1 when a rate is beyond its bound: 1 % false failures, 5 % missed shifts.
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use farquorum_baseline::compare::{Options, Verdict, compare};
+use farquorum_baseline::compare::{Comparison, Options, Percentile, Tolerances, Verdict, compare};
 use farquorum_baseline::{Record, Series};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -40,8 +41,11 @@ fn run(args: &[String]) -> Result<bool, String> {
         Some(text) => text.parse().map_err(|_| format!("{text:?}: expected a whole number")),
         None => Ok(default),
     };
-    let path = args.first().ok_or("expected RECORD.json [ROUNDS [SAMPLES]]")?;
+    let path = args.first().ok_or("expected RECORD.json [ROUNDS [SAMPLES [TOLERANCE,...]]]")?;
     let (rounds, samples) = (number(1, 200)?, number(2, 3_000)?);
+    let rules = args.get(3).map(String::as_str).unwrap_or_default();
+    let rules = rules.split(',').filter(|rule| !rule.is_empty());
+    let tolerances = Tolerances::default().with(rules).map_err(|error| error.to_string())?;
     let record = Record::load(Path::new(path)).map_err(|error| error.to_string())?;
     let is_rtt = |series: &&Series| series.name == "rtt" && series.samples.len() >= samples / 2;
     let source: Vec<Series> = record.series.iter().filter(is_rtt).cloned().collect();
@@ -52,11 +56,13 @@ fn run(args: &[String]) -> Result<bool, String> {
         source.len(),
         first.samples.len()
     );
-    let same = rates(&source, samples, rounds, 0.0)?;
-    let moved = rates(&source, samples, rounds, SHIFT)?;
-    println!("                      pass  inconclusive  fail");
-    println!("identical          {:>7} {:>13} {:>5}", same.pass, same.inconclusive, same.fail);
-    println!("p50 shifted by 5 % {:>7} {:>13} {:>5}", moved.pass, moved.inconclusive, moved.fail);
+    let same = rates(&source, samples, rounds, 0.0, &tolerances)?;
+    let moved = rates(&source, samples, rounds, SHIFT, &tolerances)?;
+    println!("                      pass  inconclusive  fail   inconclusive at p50  p90  p99");
+    for (name, counts) in [("identical", &same), ("p50 shifted by 5 %", &moved)] {
+        let Counts { pass, inconclusive, fail, at: [p50, p90, p99] } = counts;
+        println!("{name:<18} {pass:>7} {inconclusive:>13} {fail:>5} {p50:>21} {p90:>4} {p99:>4}");
+    }
     println!("false failures: {}; bound {} %", share(same.fail, rounds), BOUNDS.0 * 100.0);
     println!(
         "missed shifts (no failure): {}; bound {} %",
@@ -72,23 +78,44 @@ struct Counts {
     pass: usize,
     inconclusive: usize,
     fail: usize,
+    /// Of the inconclusive ones, those with such a p50, p90, p99; one may have several.
+    at: [usize; 3],
 }
 
-fn rates(source: &[Series], samples: usize, rounds: usize, shift: f64) -> Result<Counts, String> {
+fn rates(
+    source: &[Series],
+    samples: usize,
+    rounds: usize,
+    shift: f64,
+    tolerances: &Tolerances,
+) -> Result<Counts, String> {
     let mut counts = Counts::default();
     for round in 0..rounds {
         let seed = u64::try_from(round).unwrap_or_default();
         let a = drawn(source, samples, seed * 2);
         let mut b = drawn(source, samples, seed * 2 + 1);
         shift_first(&mut b, source, shift);
-        let options = Options { seed, ..Options::default() };
-        match compare(&a, &b, &options).map_err(|error| error.to_string())?.verdict {
+        let options = Options { seed, tolerances: tolerances.clone(), ..Options::default() };
+        let comparison = compare(&a, &b, &options).map_err(|error| error.to_string())?;
+        match comparison.verdict {
             Verdict::Pass => counts.pass += 1,
-            Verdict::Inconclusive => counts.inconclusive += 1,
+            Verdict::Inconclusive => {
+                counts.inconclusive += 1;
+                for (count, percentile) in counts.at.iter_mut().zip(Percentile::ALL) {
+                    *count += usize::from(undecided(&comparison, percentile));
+                }
+            }
             Verdict::Fail => counts.fail += 1,
         }
     }
     Ok(counts)
+}
+
+/// Whether this quantile of any series could not be judged.
+fn undecided(comparison: &Comparison, percentile: Percentile) -> bool {
+    comparison.quantities.iter().flat_map(|quantity| &quantity.quantiles).any(|judged| {
+        judged.quantile == percentile && judged.verdict == Some(Verdict::Inconclusive)
+    })
 }
 
 /// A record whose series are drawn from these.
