@@ -37,6 +37,7 @@ fn run(args: Args) -> Result<ExitCode, Failure> {
         // Forks: no runtime before.
         Command::Sim(command) => sim::run(&global, command),
         Command::Bench(command) => commands::bench::run(&global, &command),
+        Command::Fit(command) => commands::fit::run(&global, &command),
         Command::Demo(command) => commands::demo::run(&global, &command),
         other => commands::run(&global, other),
     }

@@ -113,9 +113,11 @@ fn rates(
 
 /// Whether this quantile of any series could not be judged.
 fn undecided(comparison: &Comparison, percentile: Percentile) -> bool {
-    comparison.quantities.iter().flat_map(|quantity| &quantity.quantiles).any(|judged| {
-        judged.quantile == percentile && judged.verdict == Some(Verdict::Inconclusive)
-    })
+    comparison
+        .quantities
+        .iter()
+        .flat_map(|quantity| &quantity.quantiles)
+        .any(|judged| judged.quantile == percentile && judged.verdict == Some(Verdict::Inconclusive))
 }
 
 /// A record whose series are drawn from these.

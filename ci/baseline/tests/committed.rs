@@ -80,6 +80,10 @@ fn a_wrong_published_distance_is_noticed() {
             // 30 us of waiting in a hundred steps.
             (0..600_u32).for_each(|number| series.add(figure * share + f64::from(number % 100) * 3e-4));
         }
-        assert_eq!(compare(&published, &simulated, &Options::default()).unwrap().verdict, expected, "{share}");
+        assert_eq!(
+            compare(&published, &simulated, &Options::default()).unwrap().verdict,
+            expected,
+            "{share}"
+        );
     }
 }

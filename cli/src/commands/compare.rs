@@ -45,15 +45,6 @@ pub(crate) struct CompareArgs {
     seed: u64,
 }
 
-/// Exit code of a verdict: 0 pass, 1 fail, 5 inconclusive.
-fn code(verdict: Verdict) -> ExitCode {
-    ExitCode::from(match verdict {
-        Verdict::Pass => 0,
-        Verdict::Fail => 1,
-        Verdict::Inconclusive => 5,
-    })
-}
-
 /// Compares, prints, writes the report.
 pub(crate) fn run(global: &Global, args: &CompareArgs) -> Result<ExitCode, Failure> {
     let options = Options {
@@ -71,10 +62,10 @@ pub(crate) fn run(global: &Global, args: &CompareArgs) -> Result<ExitCode, Failu
         let page = report::html(&comparison, (&names[0], &a), (&names[1], &b));
         write_file(path, &page).map_err(Failure::failed)?;
     }
-    let verdict = comparison.verdict;
     let [a, b] = names;
-    output::print(global.output, &Shown { words: report::verdict(&comparison), a, b, comparison })?;
-    Ok(code(verdict))
+    let shown = Shown { words: report::verdict(&comparison), a, b, comparison };
+    output::print(global.output, &shown)?;
+    Ok(shown.code())
 }
 
 /// Reads a record. What is wrong in a file is the user's to put right; what could not be read may have other causes.
@@ -98,13 +89,29 @@ fn refused(error: CompareError) -> Failure {
     Failure::new(Kind::Refused, error).hint(hint)
 }
 
+/// A comparison as it is printed.
 #[derive(Serialize)]
-struct Shown {
-    words: String,
-    a: String,
-    b: String,
+pub(super) struct Shown {
+    /// The verdict in words.
+    pub(super) words: String,
+    /// Which record is the reference.
+    pub(super) a: String,
+    /// Which is judged.
+    pub(super) b: String,
+    /// What came of it.
     #[serde(flatten)]
-    comparison: Comparison,
+    pub(super) comparison: Comparison,
+}
+
+impl Shown {
+    /// Exit code of the verdict: 0 pass, 1 fail, 5 inconclusive.
+    pub(super) fn code(&self) -> ExitCode {
+        ExitCode::from(match self.comparison.verdict {
+            Verdict::Pass => 0,
+            Verdict::Fail => 1,
+            Verdict::Inconclusive => 5,
+        })
+    }
 }
 
 impl Show for Shown {

@@ -44,7 +44,6 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Transfer(args) => transfer::run(global, &args),
         Command::Storage(args) => storage::run(global, &args),
         Command::Compare(args) => compare::run(global, &args),
-        Command::Fit(args) => fit::run(global, &args),
         Command::Config(args) => config::run(global, &args),
         Command::Certs(args) => certs::run(global, &args),
         Command::Doctor(args) => doctor::run(global, &args),
@@ -53,7 +52,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Render(args) => render::run(global, &args),
         Command::Node(args) => node::run(global, args),
         Command::ObjectStore(args) => object_store::run(global, &args),
-        Command::Sim(_) | Command::Demo(_) | Command::Bench(_) => {
+        Command::Sim(_) | Command::Demo(_) | Command::Bench(_) | Command::Fit(_) => {
             Err(Failure::failed("this command forks and is run by main"))
         }
     }

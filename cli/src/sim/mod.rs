@@ -1,6 +1,7 @@
 //! `farquorum sim`: the local simulation. `up` prepares a folder, forks a supervisor that becomes pid 1 of its own
 //! namespaces, and waits until the cluster is ready; the other verbs talk to the supervisor over its socket.
 
+mod changed;
 mod context;
 mod exec;
 mod folder;

@@ -119,8 +119,8 @@ pub(crate) enum Response {
     Lateness {
         /// Number of this answer, to ask for the period from here on.
         mark: u64,
-        /// 99th percentile of how late packets were delivered, microseconds.
-        p99_us: f64,
+        /// 99th percentile of how late packets were delivered, microseconds; none when the backend sees no packet.
+        p99_us: Option<f64>,
         /// Whether that is within `lab.lateness_p99_max_ms`.
         valid: bool,
     },
@@ -140,8 +140,8 @@ pub(crate) struct Checked {
     pub(crate) pairs: Vec<PairCheck>,
     /// What is wrong, in words; empty when the test is passed.
     pub(crate) problems: Vec<String>,
-    /// How late the emulator delivered packets meanwhile, 99th percentile, microseconds.
-    pub(crate) lateness_p99_us: f64,
+    /// How late the emulator delivered packets meanwhile, 99th percentile, microseconds; none when nobody looked.
+    pub(crate) lateness_p99_us: Option<f64>,
     /// Whether that is within `lab.lateness_p99_max_ms`.
     pub(crate) lateness_valid: bool,
 }
@@ -180,10 +180,13 @@ pub(crate) struct SimStatus {
     pub(crate) hosts: Vec<HostStatus>,
     /// Directed links between clouds, and within each.
     pub(crate) links: Vec<LinkStatus>,
-    /// How late the emulator delivered packets, microseconds.
-    pub(crate) lateness_p50_us: f64,
+    /// What was changed on them since the start, each in words.
+    #[serde(default)]
+    pub(crate) links_changed: Vec<String>,
+    /// How late the emulator delivered packets, microseconds; none when the backend sees no packet, or none came yet.
+    pub(crate) lateness_p50_us: Option<f64>,
     /// 99th percentile.
-    pub(crate) lateness_p99_us: f64,
+    pub(crate) lateness_p99_us: Option<f64>,
     /// Whether that is within `lab.lateness_p99_max_ms`; otherwise what was measured in this simulation is invalid.
     pub(crate) lateness_valid: bool,
 }

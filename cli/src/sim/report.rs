@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use farquorum_netem::selftest;
-use farquorum_netem::wan::{Counters, LinkReport, WanControl, WanError};
+use farquorum_netem::wan::{Counters, LinkReport};
 
 use super::network::Network;
 use super::protocol::{Checked, HostStatus, LinkStatus, PairCheck};
@@ -44,7 +44,7 @@ impl HostPlan {
 }
 
 /// All directed links with their counters.
-pub(crate) fn links(control: &WanControl) -> Result<Vec<LinkStatus>, WanError> {
+pub(crate) fn links(links: Vec<LinkReport>) -> Vec<LinkStatus> {
     let status = |link: LinkReport| LinkStatus {
         from: link.from,
         to: link.to,
@@ -57,7 +57,7 @@ pub(crate) fn links(control: &WanControl) -> Result<Vec<LinkStatus>, WanError> {
         bytes: link.counters.delivered_bytes,
         dropped: dropped(&link.counters),
     };
-    Ok(control.links()?.into_iter().map(status).collect())
+    links.into_iter().map(status).collect()
 }
 
 fn dropped(counters: &Counters) -> u64 {
@@ -85,7 +85,7 @@ pub(crate) fn check(network: &Network, lateness_p99_max: Duration) -> Result<Che
     Ok(Checked {
         pairs: test.pairs.into_iter().map(pair).collect(),
         problems,
-        lateness_p99_us: lateness.p99_us,
+        lateness_p99_us: lateness.known().map(|known| known.p99_us),
         lateness_valid: lateness.valid(lateness_p99_max),
     })
 }

@@ -21,14 +21,14 @@ impl Show for SimStatus {
             ["HOST", "ROLE", "CLOUD", "ADDRESS", "STATE", "FROM THIS MACHINE"],
             self.hosts.iter().map(host),
         );
-        format!(
-            "{hosts}\n\n{}\n\nemulator: {}; delivers late by {:.0} us (p50), {:.0} us (p99){}",
-            links(&self.links),
-            self.backend,
-            self.lateness_p50_us,
-            self.lateness_p99_us,
-            invalid(self.lateness_valid)
-        )
+        let changed: String =
+            self.links_changed.iter().map(|change| format!("\nchanged: {change}")).collect();
+        let late = match (self.lateness_p50_us, self.lateness_p99_us) {
+            (Some(p50), Some(p99)) => format!("delivers late by {p50:.0} us (p50), {p99:.0} us (p99)"),
+            _ => NOT_KNOWN.to_owned(),
+        };
+        let valid = invalid(self.lateness_valid);
+        format!("{hosts}\n\n{}{changed}\n\nemulator: {}; {late}{valid}", links(&self.links), self.backend)
     }
 }
 
@@ -55,10 +55,15 @@ fn links(links: &[LinkStatus]) -> String {
 
 impl Show for Checked {
     fn table(&self) -> String {
-        let (pairs, late) = (pairs(&self.pairs), invalid(self.lateness_valid));
-        format!("{pairs}\n\nemulator: delivers late by {:.0} us (p99){late}", self.lateness_p99_us)
+        let late = self.lateness_p99_us;
+        let late =
+            late.map_or_else(|| NOT_KNOWN.to_owned(), |us| format!("delivers late by {us:.0} us (p99)"));
+        format!("{}\n\nemulator: {late}{}", pairs(&self.pairs), invalid(self.lateness_valid))
     }
 }
+
+/// Said where no packet was looked at: the kernel's own netem keeps no account.
+const NOT_KNOWN: &str = "how late it delivers is not known";
 
 /// What an emulator that is too late means.
 fn invalid(valid: bool) -> &'static str {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use farquorum_config::ShapeKeys;
 use farquorum_netem::wan::{WanControl, WanError};
 
+use super::changed::AtStart;
 use super::network::Network;
 use super::periods::Periods;
 use super::process::{Process, Program};
@@ -37,6 +38,7 @@ pub(crate) struct Supervisor {
     pub(crate) reaper: Reaper,
     control: WanControl,
     plan: Plan,
+    at_start: AtStart,
     processes: Mutex<Vec<Process>>,
     periods: Mutex<Periods>,
 }
@@ -47,12 +49,14 @@ impl Supervisor {
         let processes = plan.programs.iter().cloned().map(Process::new).collect();
         let control = network.control();
         let start = control.lateness_mark().map_err(std::io::Error::other)?;
+        let at_start = AtStart::of(&control).map_err(std::io::Error::other)?;
         let reaper = Reaper::start()?;
         Ok(Arc::new(Self {
             network,
             reaper,
             control,
             plan,
+            at_start,
             processes: Mutex::new(processes),
             periods: Mutex::new(Periods::new(start)),
         }))
@@ -107,17 +111,17 @@ impl Supervisor {
             host.status(state, starts)
         });
         let hosts = hosts.collect();
-        let network =
-            self.control.lateness().and_then(|lateness| Ok((lateness, report::links(&self.control)?)));
+        let network = self.control.lateness().and_then(|lateness| Ok((lateness, self.control.links()?)));
         match network {
             Ok((lateness, links)) => Response::Status(Box::new(SimStatus {
                 name: self.plan.name.clone(),
                 backend: self.network.backend().to_owned(),
                 preset: self.plan.preset.clone(),
                 hosts,
-                links,
-                lateness_p50_us: lateness.p50_us,
-                lateness_p99_us: lateness.p99_us,
+                links_changed: self.at_start.changes(&links),
+                links: report::links(links),
+                lateness_p50_us: lateness.known().map(|known| known.p50_us),
+                lateness_p99_us: lateness.known().map(|known| known.p99_us),
                 lateness_valid: lateness.valid(self.plan.lateness_p99_max),
             })),
             Err(error) => Response::Error { usage: false, message: error.to_string() },
@@ -132,7 +136,7 @@ impl Supervisor {
         match self.periods.lock().unwrap_or_else(PoisonError::into_inner).end(since, mark) {
             Ok((mark, lateness)) => Response::Lateness {
                 mark,
-                p99_us: lateness.p99_us,
+                p99_us: lateness.known().map(|known| known.p99_us),
                 valid: lateness.valid(self.plan.lateness_p99_max),
             },
             Err(message) => Response::Error { usage: true, message },

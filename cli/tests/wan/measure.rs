@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use farquorum_baseline::{Record, Series};
+use farquorum_baseline::{Record, SCHEMA, Series};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -74,6 +74,7 @@ fn the_nodes_know_how_far_apart_they_are() {
     assert_eq!(seen, 6, "every directed pair");
     matrix_is_printed(&sim);
     a_record_holds_what_was_asked_for(&sim);
+    links_changed_live_are_a_dimension(&sim);
 }
 
 /// The last table of `farquorum status`: a row and a column for each node, `-` where there is no link.
@@ -106,6 +107,7 @@ fn a_record_holds_what_was_asked_for(sim: &Sim) {
     let asked = ["measure", "--quick", "--blocks", "2", "--samples", "101", "--elections", "3"];
     let printed = sim.json(&[&asked[..], &["--out", out.to_str().unwrap()]].concat());
     let record = load(&out);
+    obeys_the_schema(&out);
     assert_eq!((record.incomplete.as_deref(), printed["complete"].as_bool()), (None, Some(true)));
     assert_eq!(printed["valid"].as_bool(), Some(record.invalid.is_empty()));
     let dimensions = &record.dimensions;
@@ -142,6 +144,36 @@ fn a_record_holds_what_was_asked_for(sim: &Sim) {
     assert!(p50("commit") >= 50.0, "a commit at aws crosses to gcp and back: {}", p50("commit"));
     assert!(p50("read") >= 50.0 && p50("read-stale") < 50.0, "{} {}", p50("read"), p50("read-stale"));
     assert!(p50("election") > p50("transfer"), "an election waits for a timeout first");
+}
+
+/// The JSON on disk is what the published schema describes.
+fn obeys_the_schema(path: &Path) {
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.add_resource("record.json", serde_json::from_str(SCHEMA).unwrap()).unwrap();
+    let index = compiler.compile("record.json", &mut schemas).unwrap();
+    let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    schemas.validate(&document, index).unwrap_or_else(|error| panic!("{error}\n{document:#}"));
+}
+
+/// A preset whose links were changed is not that preset, and a comparison says so first.
+fn links_changed_live_are_a_dimension(sim: &Sim) {
+    let (before, after) = ("quick.json", "changed.json");
+    let folder = sim.lab.state.path();
+    sim.verb(&["link", "aws", "gcp", "--delay-ms", "30"]);
+    let out = folder.join(after);
+    let asked = ["measure", "--only", "rtt", "--blocks", "1", "--samples", "10", "--out"];
+    sim.ok(&[&asked[..], &[out.to_str().unwrap()]].concat());
+    assert_eq!(load(&out).dimensions.more["links_changed"], "aws->gcp delay_ms 25.0 -> 30.0");
+    assert!(sim.ok(&["sim", "status"]).contains("\nchanged: aws->gcp delay_ms 25.0 -> 30.0"));
+    let paths = [before, after].map(|name| folder.join(name).display().to_string());
+    let compare = ["compare", &paths[0], &paths[1], "--only", "rtt"];
+    let refused = sim.run(&compare);
+    let says = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(4), "{says}");
+    assert!(says.contains("links_changed") && says.contains("--across links_changed"), "{says}");
+    sim.verb(&["link", "aws", "gcp", "--delay-ms", "25"]);
+    sim.ok(&[&asked[..], &[out.to_str().unwrap(), "--force"]].concat());
+    assert_eq!(load(&out).dimensions.more.get("links_changed"), None, "changed back is not changed");
 }
 
 #[test]
@@ -263,4 +295,29 @@ fn a_late_emulator_makes_a_record_invalid(sim: &Sim) {
     assert!(output.status.success(), "the record is written all the same: {}", output.status);
     assert!(record.invalid[0].starts_with("the emulated WAN delivered late by"), "{:?}", record.invalid);
     assert!(printed.contains(&format!("NOT VALID: {}", record.invalid[0])), "{printed}");
+}
+
+/// MEAS-4 in one command: what was recorded, fitted, simulated and recorded again is the same network.
+#[test]
+fn a_fit_reproduces_what_was_recorded() {
+    let Some(sim) = Sim::up(&["--preset", "seed"]) else { return };
+    let out = sim.lab.state.path().join("real.json");
+    let real = out.to_str().unwrap();
+    sim.ok(&["measure", "--only", "rtt", "--blocks", "3", "--samples", "1000", "--out", real]);
+    sim.down(false);
+    let mut command = sim.lab.command();
+    command.args(["-o", "json", "fit", real, "--verify", "--samples", "600"]);
+    let output = command.output().unwrap();
+    // A busy machine may leave p99 undecided, and never a median.
+    assert!(matches!(output.status.code(), Some(0 | 5)), "{}", text(&output.stderr));
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let quantities = printed["comparison"]["quantities"].as_array().unwrap();
+    assert_eq!(quantities.len(), 6, "{printed:#}");
+    for quantity in quantities {
+        let p50 = quantity["quantiles"].as_array().unwrap().iter().find(|judged| judged["quantile"] == "p50");
+        assert_eq!(p50.unwrap()["verdict"], "pass", "{quantity:#}");
+    }
+    let mut status = sim.lab.command();
+    let left = status.args(["sim", "status", "--name", "fit"]).output().unwrap();
+    assert_eq!(left.status.code(), Some(3), "the simulation of the fit is gone: {}", text(&left.stderr));
 }

@@ -25,6 +25,11 @@ pub struct Lateness {
 }
 
 impl Lateness {
+    /// This, when a packet was looked at: a backend that sees none (the kernel's) does not know, and 0 would be a claim.
+    pub fn known(&self) -> Option<Self> {
+        (self.count > 0).then_some(*self)
+    }
+
     /// Whether results of this period count: at most one packet in a hundred was later than `bound`
     /// (`lab.lateness_p99_max_ms`). A period without packets made nobody late.
     pub fn valid(&self, bound: Duration) -> bool {

@@ -14,7 +14,7 @@ mod show;
 mod take;
 mod writes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -84,7 +84,8 @@ pub(crate) fn run(global: &Global, args: &MeasureArgs) -> Result<ExitCode, Failu
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-async fn measure(
+/// Measures and writes. What was written, and how it ended: an interrupt keeps whole blocks.
+pub(crate) async fn measure(
     global: &Global,
     args: &MeasureArgs,
     stop: CancellationToken,
@@ -123,7 +124,7 @@ async fn measure(
         return Ok((None, ended.map_err(nothing)));
     }
     if let (Some(lab), Some(mark)) = (&session.lab, mark) {
-        record.invalid = lab.doubts(mark)?;
+        lab.judge(mark, &mut record)?;
     }
     record.save(&path).map_err(Failure::failed)?;
     Ok((Some(Written::of(&record, &path)), ended))
@@ -144,6 +145,21 @@ fn nothing(failure: Failure) -> Failure {
 }
 
 impl MeasureArgs {
+    /// So many round trips of each pair, into this file.
+    pub(crate) fn round_trips(samples: u32, out: &Path) -> Self {
+        Self {
+            quick: false,
+            blocks: None,
+            samples: Some(samples),
+            elections: None,
+            only: vec![Quantity::Rtt],
+            disruptive: false,
+            leader: None,
+            out: Some(out.to_owned()),
+            force: true,
+        }
+    }
+
     fn wish(&self) -> Wish {
         Wish {
             quick: self.quick,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use farquorum_baseline::{Cloud, Dimensions, rfc3339};
+use farquorum_baseline::{Cloud, Dimensions, Record, rfc3339};
 use farquorum_config::{Loaded, Sources};
 use farquorum_proto::v1::NodeStatus;
 use sha2::{Digest as _, Sha256};
@@ -47,25 +47,59 @@ impl Lab {
         Ok(mark)
     }
 
-    /// Why what was measured in it since `mark` is not to be trusted; empty when it is.
-    pub(super) fn doubts(&self, mark: u64) -> Result<Vec<String>, Failure> {
-        let (_, late_us) = self.lateness(Some(mark))?;
-        let doubt = |us: f64| {
-            format!(
+    /// Ends the period that began with `mark`: says in the record why it is not to be trusted, and what nobody knows.
+    pub(super) fn judge(&self, mark: u64, record: &mut Record) -> Result<(), Failure> {
+        let (_, late) = self.lateness(Some(mark))?;
+        match late {
+            Late::Unknown => {
+                record.dimensions.more.insert("lateness".to_owned(), "not known".to_owned());
+            }
+            Late::Within => {}
+            Late::Beyond { p99_us } => record.invalid.push(format!(
                 "the emulated WAN delivered late by {:.1} ms (p99), beyond lab.lateness_p99_max_ms",
-                us / 1000.0
-            )
-        };
-        Ok(late_us.map(doubt).into_iter().collect())
+                p99_us / 1000.0
+            )),
+        }
+        let changed = changed(&self.status()?);
+        if record.dimensions.more.get(LINKS_CHANGED) != changed.as_ref() {
+            let now = changed.as_deref().unwrap_or("none");
+            record
+                .invalid
+                .push(format!("links were changed while it was measured; changed at the end: {now}"));
+        }
+        Ok(())
     }
 
-    /// The number of this moment, and how late packets were since an earlier one, microseconds, when it was too late.
-    fn lateness(&self, since: Option<u64>) -> Result<(u64, Option<f64>), Failure> {
+    /// The number of this moment, and how late packets were since an earlier one.
+    fn lateness(&self, since: Option<u64>) -> Result<(u64, Late), Failure> {
         match sim::ask(&self.control, &Request::Lateness { since })? {
-            Response::Lateness { mark, p99_us, valid } => Ok((mark, (!valid).then_some(p99_us))),
+            Response::Lateness { mark, p99_us: None, .. } => Ok((mark, Late::Unknown)),
+            Response::Lateness { mark, valid: true, .. } => Ok((mark, Late::Within)),
+            Response::Lateness { mark, p99_us: Some(p99_us), .. } => Ok((mark, Late::Beyond { p99_us })),
             _ => Err(Failure::failed("the simulation's supervisor answered something else")),
         }
     }
+}
+
+/// How late the emulated WAN was, against `lab.lateness_p99_max_ms`.
+enum Late {
+    /// The backend sees no packets.
+    Unknown,
+    /// Early enough.
+    Within,
+    /// Too late.
+    Beyond {
+        /// 99th percentile, microseconds.
+        p99_us: f64,
+    },
+}
+
+/// The dimension that says what was changed on the links of a running simulation.
+const LINKS_CHANGED: &str = "links_changed";
+
+/// What was changed, as a dimension's value; none when nothing was.
+fn changed(status: &SimStatus) -> Option<String> {
+    (!status.links_changed.is_empty()).then(|| status.links_changed.join("; "))
 }
 
 /// Looks at everything that a record says of where it was made. All nodes must answer.
@@ -100,6 +134,7 @@ pub(super) async fn dimensions(
     dimensions.config_sha256 = configuration(global, lab)?.map(|loaded| digest(&loaded)).unwrap_or_default();
     if let Some(lab) = lab {
         let status = lab.status()?;
+        dimensions.more.extend(changed(&status).map(|changed| (LINKS_CHANGED.to_owned(), changed)));
         dimensions.backend = status.backend;
         dimensions.preset = status.preset;
     }

@@ -9,7 +9,7 @@ use crate::output::{Show, rows};
 
 /// A record that was written, in short.
 #[derive(Serialize)]
-pub(super) struct Written {
+pub(crate) struct Written {
     record: PathBuf,
     samples: PathBuf,
     valid: bool,

@@ -1,5 +1,7 @@
 //! `farquorum fit real.json`: links for farquorum.toml that reproduce recorded round trips.
 
+mod verify;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +10,7 @@ use farquorum_baseline::fit::{FittedPair, fit, to_toml};
 use farquorum_baseline::{report, write_file};
 use serde::Serialize;
 
-use super::compare::load;
+use super::compare::{Shown, load};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::output::{self, Format, Show, rows};
@@ -22,6 +24,12 @@ pub(crate) struct FitArgs {
     /// Write the links to this file and print what was found; without it, print the links themselves
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Simulate these links, measure, and compare with the record: 0 they reproduce it, 1 they do not, 5 undecided
+    #[arg(long)]
+    verify: bool,
+    /// Round trips of each pair to measure with --verify
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "verify")]
+    samples: u32,
 }
 
 /// Fits and prints.
@@ -34,12 +42,26 @@ pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode, Failure> 
     let links = to_toml(&pairs, &record.dimensions);
     if let Some(path) = &args.out {
         write_file(path, &links).map_err(Failure::failed)?;
-    } else if global.output == Format::Table {
-        output::write_line(links.trim_end())?;
-        return Ok(ExitCode::SUCCESS);
     }
-    output::print(global.output, &Fitted { pairs: pairs.into_iter().map(Pair::of).collect(), links })?;
-    Ok(ExitCode::SUCCESS)
+    if global.output == Format::Table && args.out.is_none() {
+        output::write_line(links.trim_end())?;
+        if !args.verify {
+            return Ok(ExitCode::SUCCESS);
+        }
+        output::write_line("")?;
+    }
+    let comparison = if args.verify {
+        let real = (args.record.as_path(), &record);
+        Some(verify::run(global, real, (&pairs, &links), args.samples)?)
+    } else {
+        None
+    };
+    let code = comparison.as_ref().map_or(ExitCode::SUCCESS, Shown::code);
+    output::print(
+        global.output,
+        &Fitted { pairs: pairs.into_iter().map(Pair::of).collect(), links, comparison },
+    )?;
+    Ok(code)
 }
 
 #[derive(Serialize)]
@@ -47,6 +69,9 @@ struct Fitted {
     pairs: Vec<Pair>,
     /// The links as TOML.
     links: String,
+    /// What the simulation of these links shows against the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Shown>,
 }
 
 #[derive(Serialize)]
@@ -91,9 +116,13 @@ impl Show for Fitted {
                 [pair.p50_ms, pair.p90_ms, pair.p99_ms].map(report::figure).join(" / ") + " ms",
             ]
         };
-        rows(
+        let pairs = rows(
             ["CLOUDS", "SAMPLES", "DELAY EACH WAY", "JITTER MEMORY", "LOSS", "RTT P50 / P90 / P99"],
             self.pairs.iter().map(row),
-        )
+        );
+        match &self.comparison {
+            Some(comparison) => format!("{pairs}\n\n{}", comparison.table()),
+            None => pairs,
+        }
     }
 }
