@@ -9,7 +9,7 @@ CARGO := ci/cargo.sh
 BIN := bin/farquorum
 INPUT ?=
 
-.PHONY: help deps build test test-all vm-test nix-test gate terraform-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
+.PHONY: help deps build test test-all vm-test nix-test gate systemd-test terraform-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ vm-test: deps ## both backends of the WAN side by side, in a virtual machine who
 
 nix-test: build ## the NixOS modules: parsed, evaluated, compared, judged by systemd (no cache, nothing built by Nix)
 	@ci/nix.sh
+
+systemd-test: build ## the unit of the NixOS module under a real systemd, in a virtual machine (as root)
+	@ci/systemd-vm.sh
 
 gate: build ## measure simulations, and compare them with ci/baselines
 	@ci/gate.sh

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Boots Debian's systemd in a virtual machine with three nodes under the unit of the NixOS module (ci/nix/golden):
+# active by Type=notify, /readyz, the leader killed, the leader stopped. As root, because debootstrap wants it; the
+# machine is emulated, not accelerated. The Debian folder is made once (150 MB are fetched) and kept in the cache.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/farquorum/systemd-vm
+binary=$(readlink -f "${FARQUORUM:-bin/farquorum}")
+suite=${DEBIAN_SUITE:-bookworm}
+time_max=${VM_SECONDS_MAX:-900}
+
+[ "$(id -u)" -eq 0 ] || { echo "ci/systemd-vm.sh: must be root, for debootstrap" >&2; exit 2; }
+[ -x "$binary" ] || { echo "ci/systemd-vm.sh: $binary is not built; try: make build" >&2; exit 2; }
+declare -A packages=([debootstrap]=debootstrap [qemu-system-x86_64]=qemu-system-x86 [mkfs.ext4]=e2fsprogs)
+missing=()
+for tool in "${!packages[@]}"; do
+    command -v "$tool" >/dev/null || missing+=("${packages[$tool]}")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+work=$(mktemp -d)
+qemu=
+finish() {
+    [ -z "$qemu" ] || kill "$qemu" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+
+debian=$cache/$suite
+if [ ! -d "$debian" ]; then
+    mkdir -p "$cache"
+    rm -rf "$debian.part"
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,linux-image-cloud-amd64,libstdc++6 \
+        "$suite" "$debian.part" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
+    mv "$debian.part" "$debian"
+fi
+root=$work/root
+cp -a "$debian" "$root"
+rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
+
+install -D "$binary" "$root/usr/local/bin/farquorum"
+strip "$root/usr/local/bin/farquorum" 2>/dev/null || true
+mkdir -p "$root/etc/farquorum" "$root/etc/systemd/system/multi-user.target.wants"
+cp ci/systemd-vm/{farquorum,context}.toml "$root/etc/farquorum/"
+install ci/systemd-vm/check.sh "$root/usr/local/bin/check"
+keys=$root/root/certs
+"$binary" certs init --dir "$keys"
+"$binary" certs issue --dir "$keys" --role admin --name admin
+for n in 1 2 3; do
+    name=cp$n
+    "$binary" certs issue --dir "$keys" --role node --name "$name" --san "127.1.0.$n"
+    # The module's unit, with this machine's paths in place of the store's, three times beside each other.
+    here=(-e "s#cp-aws-1#$name#g" -e "s#farquorum-node#farquorum-$name#g" -e "s#%S/farquorum#%S/farquorum-$name#"
+        -e "s#^StateDirectory=.*#StateDirectory=farquorum-$name#"
+        -e "s#/nix/store/0*-farquorum/bin/#/usr/local/bin/#" -e "s#/nix/store/0*-farquorum.toml#/etc/farquorum/farquorum.toml#"
+        -e "s#/nix/store/0*-#/usr/local/bin/#" -e "s#/var/lib/farquorum-keys#/root/certs#")
+    sed "${here[@]}" ci/nix/golden/farquorum-node.service >"$root/etc/systemd/system/farquorum-$name.service"
+    sed "${here[@]}" ci/nix/golden/farquorum-node-certificates >"$root/usr/local/bin/farquorum-$name-certificates"
+    chmod +x "$root/usr/local/bin/farquorum-$name-certificates"
+    ln -s "../farquorum-$name.service" "$root/etc/systemd/system/multi-user.target.wants/"
+done
+cat >"$root/etc/systemd/system/check.service" <<'UNIT'
+[Unit]
+Description=The check
+After=basic.target
+[Service]
+ExecStart=/usr/local/bin/check
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS1
+UNIT
+ln -s ../check.service "$root/etc/systemd/system/multi-user.target.wants/"
+mkfs.ext4 -q -d "$root" "$work/disk" 6G
+
+qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
+    -nodefaults -no-user-config -display none -serial "file:$work/console" -serial "file:$work/check" -no-reboot \
+    -kernel "$(find "$root/boot" -name 'vmlinuz*' -print -quit)" -initrd "$(find "$root/boot" -name 'initrd*' -print -quit)" \
+    -drive "file=$work/disk,format=raw,if=virtio" -append "root=/dev/vda rw console=ttyS0 quiet panic=-1" &
+qemu=$!
+for ((second = 0; second < time_max; second++)); do
+    kill -0 "$qemu" 2>/dev/null || break
+    sleep 1
+done
+tr -d '\r' <"$work/check"
+if kill -0 "$qemu" 2>/dev/null; then
+    tail -n 30 "$work/console" >&2
+    echo "ci/systemd-vm.sh: the machine did not end within $time_max s" >&2
+    exit 1
+fi
+qemu=
+grep -aq '^systemd-vm: passed' "$work/check" || { tail -n 30 "$work/console" >&2; echo "ci/systemd-vm.sh: FAILED" >&2; exit 1; }
