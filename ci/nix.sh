@@ -50,7 +50,7 @@ mkdir "$work/golden"
 jq -r '.files | keys[]' "$work/all.json" | while IFS= read -r name; do
     jq -j --arg name "$name" '.files[$name]' "$work/all.json" >"$work/golden/$name"
 done
-for name in flake hardware hosts refused; do
+for name in flake hardware hosts refused wireguard; do
     jq ".$name" "$work/all.json" >"$work/golden/$name.json"
 done
 if [ "${FARQUORUM_UPDATE:-}" = 1 ]; then
@@ -70,6 +70,10 @@ rule "a message does not name the host" \
 rule "a hardware profile has no firewall or no data disk" \
     '[.hardware[] | .firewall.enable and (.fileSystems | length == 1)] | all' '.hardware'
 rule "the firewall's rules stay when they are turned off" '.overridden.extraInputRules == ""' '.overridden'
+rule "a tunnel has a peer with more than one address, or a rule for more" \
+    '(.wireguard.fq0.peers | length == 2 and all(.allowedIPs | length == 1 and (.[0] | endswith("/32"))))
+        and (.files["node-wireguard.nft"] | split("\n") | map(select(contains("udp"))) | length == 2)
+        and .wireguard.failures == [] and .untunnelled and .firstBoot == []' '.wireguard'
 rule "the flake names a module that is not there" '[.flake.modules[]] | all' '.flake.modules'
 lock=$(jq -c '[.nodes.root.inputs[]] | sort' flake.lock)
 rule "flake.lock has other inputs ($lock) than flake.nix" ".flake.inputs == $lock" '.flake.inputs'

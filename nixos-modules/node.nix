@@ -15,7 +15,7 @@ let
   ];
 in
 {
-  imports = [ ./common.nix ./data-disk.nix ];
+  imports = [ ./common.nix ./data-disk.nix ./wireguard.nix ];
 
   options.services.farquorum.node = {
     enable = mkEnableOption "a Farquorum control-plane node";

@@ -56,6 +56,16 @@ let
   oneNode = evaluate (node "cp-aws-1" ++ [
     { services.farquorum.signer = [ "ssh" "signer@192.0.2.5" "farquorum" "certs" "sign" "-" ]; }
   ]);
+  # A public key is 32 bytes; this one is all zeros.
+  key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  tunnelled = endpoints: extra: {
+    node = {
+      connectivity = "wireguard";
+      wireguard = { inherit endpoints; publicKeys = { cp-gcp-1 = key; cp-azure-1 = key; }; } // extra;
+    };
+  };
+  bothPeers = { cp-gcp-1 = "198.51.100.2"; cp-azure-1 = "198.51.100.3"; };
+  meshed = evaluate (node "cp-aws-1" ++ [ { services.farquorum = tunnelled bothPeers { }; } ]);
   oneWorker = evaluate (worker "worker-aws-1" ++ [
     { services.farquorum.worker = { storageCredentials = "/var/lib/farquorum-keys/storage"; monitors = [ "198.51.100.9" ]; }; }
   ]);
@@ -71,6 +81,7 @@ in
     "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;
     "farquorum-node-certificates" = "#!/bin/sh\n" + plain.unit.linkCertificates "cp-aws-1";
     "node.nft" = oneNode.networking.firewall.extraInputRules;
+    "node-wireguard.nft" = meshed.networking.firewall.extraInputRules;
     "cluster-test.toml" = toml.render clusterTest.settings;
     "worker.nft" = oneWorker.networking.firewall.extraInputRules;
   };
@@ -79,6 +90,10 @@ in
     gcp = hardware (cloud "gcp");
     azure = hardware (cloud "azure");
   };
+  wireguard = meshed.networking.wireguard.interfaces // { failures = failures meshed; };
+  firstBoot = failures (evaluate (node "cp-aws-1" ++ [ { services.farquorum.node.connectivity = "wireguard"; } ]));
+  # Who asks for none gets none.
+  untunnelled = oneNode.networking.wireguard.interfaces == { };
   # What the assertions say about settings that are wrong.
   refused = {
     unknown_name = failures (evaluate (node "cp-mars-1"));
@@ -86,6 +101,11 @@ in
     key_in_store = bad { node.key = "${builtins.storeDir}/00000000000000000000000000000000-key"; };
     everybody = bad { node.clients = [ "0.0.0.0/0" ]; };
     peer_by_name = bad { node.peers = [ "cp-gcp-1.example.com" ]; };
+    tunnel_without_a_peer = bad (tunnelled { cp-gcp-1 = "198.51.100.2"; } { });
+    tunnel_without_a_key = bad (tunnelled bothPeers { publicKeys = { cp-azure-1 = key; }; });
+    tunnel_to_a_name = bad (tunnelled (bothPeers // { cp-gcp-1 = "cp-gcp-1.example.com"; }) { });
+    tunnel_to_everybody = bad (tunnelled (bothPeers // { cp-gcp-1 = "0.0.0.0/0"; }) { });
+    tunnel_key_in_store = bad (tunnelled bothPeers { privateKeyFile = "${builtins.storeDir}/00000000000000000000000000000000-key"; });
     label_too_long = bad { dataDisk.label = "the-disk-of-the-control-plane"; };
     device_by_name = bad { dataDisk = { label = "farquorum-data"; blankDevice = "/dev/sdb"; }; };
   };

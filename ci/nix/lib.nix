@@ -76,6 +76,7 @@ rec {
     rec {
       bool = only "truth value" builtins.isBool;
       int = only "whole number" builtins.isInt;
+      port = only "port" (value: builtins.isInt value && value >= 0 && value <= 65535);
       str = only "text" builtins.isString;
       package = only "package" (value: builtins.isString value || builtins.isAttrs value);
       enum = allowed: only "one of ${builtins.toJSON allowed}" (value: builtins.elem value allowed);

@@ -13,6 +13,7 @@ in
     networking.hostName = mkOption { type = types.str; };
     networking.firewall.enable = mkOption { type = types.bool; };
     networking.firewall.extraInputRules = mkOption { type = types.lines; default = ""; };
+    networking.wireguard.interfaces = free;
     networking.nftables.enable = mkOption { type = types.bool; };
     services.chrony.enable = mkOption { type = types.bool; };
     services.chrony.servers = list;

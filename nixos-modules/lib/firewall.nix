@@ -4,12 +4,12 @@ let
   isV4 = address: builtins.match "[0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?" address != null;
   single = address: if lib.hasInfix "/" address then address else "${address}/32";
   rule =
-    what: port: from:
+    { what, port, from, protocol ? "tcp" }:
     lib.optional (from != [ ])
-      "ip saddr { ${lib.concatMapStringsSep ", " single (lib.sort (a: b: a < b) (lib.unique from))} } tcp dport ${toString port} accept comment \"farquorum ${what}\"";
+      "ip saddr { ${lib.concatMapStringsSep ", " single (lib.sort (a: b: a < b) (lib.unique from))} } ${protocol} dport ${toString port} accept comment \"farquorum ${what}\"";
 in
 {
   inherit isV4;
-  # [ { what; port; from; } ] -> text
-  render = rules: lib.concatMapStrings (line: line + "\n") (lib.concatMap (r: rule r.what r.port r.from) rules);
+  # [ { what; port; from; protocol ? "tcp"; } ] -> text
+  render = rules: lib.concatMapStrings (line: line + "\n") (lib.concatMap rule rules);
 }
