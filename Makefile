@@ -9,7 +9,7 @@ CARGO := ci/cargo.sh
 BIN := bin/farquorum
 INPUT ?=
 
-.PHONY: help deps build test test-all vm-test nix-test gate systemd-test terraform-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
+.PHONY: help deps build test test-all vm-test nix-test gate systemd-test microvm-up microvm-down microvm-test terraform-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,15 @@ nix-test: build ## the NixOS modules: parsed, evaluated, compared, judged by sys
 
 systemd-test: build ## the unit of the NixOS module under a real systemd, in a virtual machine (as root)
 	@ci/systemd-vm.sh
+
+microvm-up: build ## start the simulation with its nodes in virtual machines (docs/microvm.md)
+	@ci/microvm.sh up
+
+microvm-down: ## stop it; nothing is left behind
+	@ci/microvm.sh down
+
+microvm-test: build ## start them, lose one, take it back, stop them
+	@ci/microvm.sh test
 
 gate: build ## measure simulations, and compare them with ci/baselines
 	@ci/gate.sh

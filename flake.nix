@@ -84,21 +84,26 @@
       apps = each (
         system: pkgs:
         let
-          app = name: text: {
+          appWith = runtimeInputs: name: text: {
             type = "app";
-            program = lib.getExe (
-              pkgs.writeShellApplication {
-                inherit name text;
-                runtimeInputs = [ self.packages.${system}.farquorum pkgs.iproute2 ];
-              }
-            );
+            program = lib.getExe (pkgs.writeShellApplication { inherit name text runtimeInputs; });
           };
+          app = appWith [ self.packages.${system}.farquorum pkgs.iproute2 ];
           runner = host: self.packages.x86_64-linux."microvm-${host.name}";
         in
         {
           sim-up = app "sim-up" ''exec farquorum sim up "$@"'';
           sim-down = app "sim-down" ''exec farquorum sim down "$@"'';
-          microvm-up = app "microvm-up" (
+          # The machines of docs/microvm.md: the checkout's script with nixpkgs' tools.
+          microvm-up = appWith [ pkgs.qemu_kvm pkgs.cpio pkgs.e2fsprogs pkgs.iproute2 pkgs.dpkg ] "microvm-up" ''
+            if [ ! -x ci/microvm.sh ]; then
+              echo "microvm-up: run it in a checkout, after: make build" >&2
+              exit 2
+            fi
+            exec ci/microvm.sh up "$@"
+          '';
+          # NixOS machines, not joined through the emulated WAN.
+          microvm-up-nixos = app "microvm-up-nixos" (
             import ./nix/microvm-up.nix {
               inherit lib;
               machines = map (host: {

@@ -1,4 +1,4 @@
-# The text of the app `microvm-up`: names what is missing, then runs one machine per node until it is interrupted.
+# The text of the app `microvm-up-nixos`: names what is missing, then runs one machine per node until it is interrupted.
 { lib, machines }:
 ''
   missing=0

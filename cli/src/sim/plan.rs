@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use farquorum_config::Config;
 use farquorum_netem::lab::{HostSpec, LabSpec, OBJECT_STORE};
@@ -53,16 +53,19 @@ pub(crate) fn services(config: &Config, host: &HostSpec) -> (&'static str, Vec<(
 }
 
 /// The programs in the order of starting: the object store, nodes, workers. What they share stands once, here; which
-/// file a host's process reads its configuration from says `config_file`.
+/// file a host's process reads its configuration from says `config_file`. `of_nodes` runs in place of this binary for the
+/// nodes, with the same arguments.
 pub(crate) fn programs(
     config: &Config,
     folder: &Folder,
     config_file: impl Fn(&str) -> PathBuf,
+    of_nodes: Option<&Path>,
 ) -> Vec<Program> {
     let certs = folder.certs().display().to_string();
     let credentials = folder.credentials().display().to_string();
     let program = |host: &str, args: &[&str]| Program {
         host: host.to_owned(),
+        instead: config.node(host).and(of_nodes).map(Path::to_owned),
         args: args
             .iter()
             .copied()

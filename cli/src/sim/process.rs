@@ -2,11 +2,11 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::network::Network;
@@ -15,14 +15,19 @@ use super::reaper::Reaper;
 /// How long a process may take to stop by itself before it is killed: a node hands leadership over first.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The same for another program, which may have a machine to switch off.
+const STOP_TIMEOUT_INSTEAD: Duration = Duration::from_secs(30);
+
 /// The binary that runs at the moment, also when its file was replaced by a newer build meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// What runs on a host: this binary with these arguments.
+/// What runs on a host: this binary, or another program, with these arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     /// Host.
     pub(crate) host: String,
+    /// The other program.
+    pub(crate) instead: Option<PathBuf>,
     /// Arguments after the binary's name.
     pub(crate) args: Vec<String>,
     /// Where its output goes; appended.
@@ -57,11 +62,13 @@ impl Process {
             .open(&self.program.log)
             .map_err(|error| failed(&self.program.log.display().to_string(), &error))?;
         let errors = log.try_clone().map_err(|error| failed("its log", &error))?;
-        let mut command = Command::new(THIS_PROGRAM);
+        let program = self.program.instead.as_deref().unwrap_or(Path::new(THIS_PROGRAM));
+        let mut command = Command::new(program);
         command.args(&self.program.args).env_clear().envs(kept_environment());
         command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
         network.place(&host, &mut command).map_err(|error| failed("its network", &error))?;
-        self.pid = Some(reaper.spawn(&mut command).map_err(|error| failed("fork", &error))?);
+        let unstarted = |error| failed(&program.display().to_string(), &error);
+        self.pid = Some(reaper.spawn(&mut command).map_err(unstarted)?);
         self.paused = false;
         self.starts += 1;
         Ok(())
@@ -91,7 +98,7 @@ impl Process {
     /// SIGKILL, and waits for the end.
     pub(crate) fn kill(&mut self, reaper: &Reaper) -> Result<(), String> {
         let pid = self.must_run(reaper)?;
-        send(pid, Signal::SIGKILL)?;
+        send_all(pid, Signal::SIGKILL)?;
         self.last_end = reaper.wait(pid, Some(STOP_TIMEOUT));
         self.pid = None;
         Ok(())
@@ -99,14 +106,14 @@ impl Process {
 
     /// SIGSTOP.
     pub(crate) fn pause(&mut self, reaper: &Reaper) -> Result<(), String> {
-        send(self.must_run(reaper)?, Signal::SIGSTOP)?;
+        send_all(self.must_run(reaper)?, Signal::SIGSTOP)?;
         self.paused = true;
         Ok(())
     }
 
     /// SIGCONT.
     pub(crate) fn resume(&mut self, reaper: &Reaper) -> Result<(), String> {
-        send(self.must_run(reaper)?, Signal::SIGCONT)?;
+        send_all(self.must_run(reaper)?, Signal::SIGCONT)?;
         self.paused = false;
         Ok(())
     }
@@ -115,7 +122,7 @@ impl Process {
     pub(crate) fn terminate(&mut self, reaper: &Reaper) {
         if let Some(pid) = self.running(reaper) {
             let _gone = send(pid, Signal::SIGTERM);
-            let _gone = send(pid, Signal::SIGCONT);
+            let _gone = send_all(pid, Signal::SIGCONT);
         }
     }
 
@@ -123,7 +130,7 @@ impl Process {
     pub(crate) fn await_end(&mut self, reaper: &Reaper, limit: Duration) {
         let Some(pid) = self.running(reaper) else { return };
         self.last_end = reaper.wait(pid, Some(limit)).or_else(|| {
-            let _gone = send(pid, Signal::SIGKILL);
+            let _gone = send_all(pid, Signal::SIGKILL);
             reaper.wait(pid, Some(limit))
         });
         self.pid = None;
@@ -132,7 +139,8 @@ impl Process {
     /// Stops it if it runs, and starts it.
     pub(crate) fn restart(&mut self, network: &Network, reaper: &Reaper) -> Result<(), String> {
         self.terminate(reaper);
-        self.await_end(reaper, STOP_TIMEOUT);
+        let limit = if self.program.instead.is_some() { STOP_TIMEOUT_INSTEAD } else { STOP_TIMEOUT };
+        self.await_end(reaper, limit);
         self.start(network, reaper)
     }
 
@@ -154,4 +162,9 @@ fn kept_environment() -> impl Iterator<Item = (String, String)> {
 
 fn send(pid: Pid, signal: Signal) -> Result<(), String> {
     kill(pid, signal).map_err(|error| format!("{signal} to process {pid}: {error}"))
+}
+
+/// To a process and what it started: the machine of a host is a child of its program.
+fn send_all(pid: Pid, signal: Signal) -> Result<(), String> {
+    killpg(pid, signal).map_err(|error| format!("{signal} to the processes of group {pid}: {error}"))
 }

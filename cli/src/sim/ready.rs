@@ -15,18 +15,22 @@ use crate::failure::{Failure, Kind};
 /// NODE-2 asks for a leader within 10 s; a loaded machine gets six times that before it is called a failure.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The same where nodes are machines that boot first, with an emulated processor on a computer that has other work.
+const READY_TIMEOUT_MACHINES: Duration = Duration::from_secs(300);
+
 /// How long one question to a cluster that is just starting may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Lines of a log in a message: the last says why, and earlier starts' are of no use here.
 const LOG_TAIL: usize = 3;
 
-/// Waits until the cluster serves.
-pub(crate) fn wait(folder: &Folder, hosts: &[HostPlan]) -> Result<(), Failure> {
+/// Waits until the cluster serves; `machines`: its nodes are virtual machines.
+pub(crate) fn wait(folder: &Folder, hosts: &[HostPlan], machines: bool) -> Result<(), Failure> {
+    let patience = if machines { READY_TIMEOUT_MACHINES } else { READY_TIMEOUT };
     let workers = hosts.iter().filter(|host| host.role == "worker").count();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let until = Instant::now() + READY_TIMEOUT;
+        let until = Instant::now() + patience;
         let connection = connection(folder).await?;
         loop {
             all_run(folder)?;
@@ -39,8 +43,11 @@ pub(crate) fn wait(folder: &Folder, hosts: &[HostPlan]) -> Result<(), Failure> {
             }
             if Instant::now() > until {
                 let missing = missing(&answer, workers);
-                return Err(Failure::new(Kind::NotAvailable, format!("not ready after 60 s: {missing}"))
-                    .hint("farquorum sim logs HOST"));
+                return Err(Failure::new(
+                    Kind::NotAvailable,
+                    format!("not ready after {} s: {missing}", patience.as_secs()),
+                )
+                .hint("farquorum sim logs HOST"));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -2,6 +2,7 @@
 //! it started; once that is ready, it outlives this process and its terminal.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,10 @@ pub(crate) struct UpArgs {
     /// Only the network: hosts without nodes, workers or object store
     #[arg(long)]
     pub(crate) no_cluster: bool,
+    /// Run this program for each node in place of `farquorum node run`, with the same arguments: one that starts a
+    /// virtual machine, which has the host's address. Killing and pausing reach all processes of its group
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "no_cluster")]
+    pub(crate) node_program: Option<PathBuf>,
     /// Delete data, certificates and logs of an earlier start first
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -73,12 +78,21 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
     let loaded = prepare::configuration(global, args)?;
     let config = &loaded.config;
     let chosen = choose(config.lab.backend)?;
+    if let (Chosen::Relays(why), true) = (&chosen, args.node_program.is_some()) {
+        let message = format!("--node-program needs network namespaces, and this network has relays: {why}");
+        let hint = "farquorum doctor says what namespaces need";
+        return Err(Failure::new(Kind::Refused, message).hint(hint));
+    }
     // From here on there is something to take down: an interrupt waits until somebody listens for it.
     crate::runtime::hold_interrupts()?;
     if args.fresh {
         folder.delete()?;
     }
-    let spec = LabSpec::from_config(config).map_err(Failure::usage)?;
+    let mut spec = LabSpec::from_config(config).map_err(Failure::usage)?;
+    let of_nodes = args.node_program.as_deref().map(std::path::absolute).transpose()?;
+    if of_nodes.is_some() {
+        spec.machines = config.nodes.iter().map(|node| node.name.clone()).collect();
+    }
     let Bound { means, hosts, detours } = bind(chosen, config, &spec)?;
     prepare::folder(&folder, &loaded, name, &hosts)?;
     prepare::host_configs(&folder, &loaded, &detours)?;
@@ -89,7 +103,7 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
         let own = |host: &str| {
             if detours.is_empty() { folder.config() } else { folder.host_config(host) }
         };
-        plan::programs(config, &folder, own)
+        plan::programs(config, &folder, own, of_nodes.as_deref())
     };
     let is_fallback = config.lab.backend == LabBackend::Auto && !detours.is_empty();
     let lateness_p99_max = config.lab.lateness_p99_max;
@@ -106,7 +120,7 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
         socket: folder.socket()?,
         log: folder.log("supervisor"),
     })?;
-    await_ready(events, &folder, &hosts, args.no_cluster, is_fallback)?;
+    await_ready(events, &folder, &hosts, args, is_fallback)?;
     Ok(Up { folder, relayed: !detours.is_empty() })
 }
 
@@ -157,13 +171,14 @@ fn await_ready(
     mut events: launch::Events,
     folder: &Folder,
     hosts: &[HostPlan],
-    no_cluster: bool,
+    args: &UpArgs,
     is_fallback: bool,
 ) -> Result<(), Failure> {
+    let (no_cluster, machines) = (args.no_cluster, args.node_program.is_some());
     let result = match events.next() {
         Some(Event::Pid { pid, last }) => interruptible(Pid::from_raw(pid), Pid::from_raw(last), move || {
             follow_start(&mut events, folder, is_fallback)?;
-            if no_cluster { Ok(()) } else { ready::wait(folder, hosts) }
+            if no_cluster { Ok(()) } else { ready::wait(folder, hosts, machines) }
         }),
         other => Err(failed(other, folder, "")),
     };

@@ -1,4 +1,5 @@
-//! What a first process does: file systems, modules, and switching the machine off.
+//! What the first process of a machine does, whatever the machine is for: file systems, modules, and switching the
+//! machine off. Part of `vm_check` and of `machine`.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -13,18 +14,18 @@ use crate::Outcome;
 /// Modules of the machine's kernel, as files.
 const MODULES: &str = "/modules";
 
-/// Runs `work` and switches the machine off; the last line says how it went.
-pub(crate) fn power_off_after(work: impl FnOnce() -> Outcome<bool>) -> ! {
+/// Runs `work`, gives what came of it to `say`, and switches the machine off.
+pub(crate) fn power_off_after<T>(work: impl FnOnce() -> Outcome<T>, say: impl FnOnce(Option<T>)) -> ! {
     // A panic must not end the first process: the kernel would panic too, and say only that.
-    let passed = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-        Ok(Ok(passed)) => passed,
+    let result = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(Ok(result)) => Some(result),
         Ok(Err(error)) => {
             println!("failed: {error}");
-            false
+            None
         }
-        Err(_) => false,
+        Err(_) => None,
     };
-    println!("vm-check: {}", if passed { "passed" } else { "failed" });
+    say(result);
     // SAFETY: these calls take no pointers; the second does not return.
     unsafe {
         libc::sync();
@@ -33,7 +34,7 @@ pub(crate) fn power_off_after(work: impl FnOnce() -> Outcome<bool>) -> ! {
     }
 }
 
-/// Mounts what the lab needs and loads the modules.
+/// Mounts what every program needs and loads the modules.
 pub(crate) fn settle() -> Outcome<()> {
     for (kind, target) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
         fs::create_dir_all(target)?;

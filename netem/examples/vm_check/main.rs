@@ -9,7 +9,8 @@
 
 mod checks;
 mod figure;
-mod init;
+#[path = "../first_process/mod.rs"]
+mod first_process;
 mod network;
 mod rootless;
 mod train;
@@ -26,10 +27,14 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<ExitCode> {
     if std::process::id() == 1 {
-        init::power_off_after(|| {
-            init::settle()?;
+        let work = || {
+            first_process::settle()?;
             rootless::check()?;
             compare()
+        };
+        let verdict = |passed: bool| if passed { "passed" } else { "failed" };
+        first_process::power_off_after(work, |passed| {
+            println!("vm-check: {}", verdict(passed.unwrap_or(false)));
         })
     }
     match enter(&probe()?)? {

@@ -1,6 +1,7 @@
 //! The network of the comparison: three clouds with two hosts each, and another delay in every direction, so that no
 //! link can stand in for another unnoticed.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use farquorum_config::{Ipv4Net, LabBackend, Link, LinkShape};
@@ -46,5 +47,6 @@ pub(crate) fn spec(backend: LabBackend) -> LabSpec {
         mtu: 1_500,
         seed: 1,
         backend,
+        machines: BTreeSet::new(),
     }
 }

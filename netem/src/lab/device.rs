@@ -26,7 +26,7 @@ use super::offload;
 pub const INTERFACE: &str = "wan0";
 /// Packets that wait in the kernel for the WAN to read them: a tenth of a second at 100,000 packets/s. The default
 /// of 500 drops bursts of TCP before the link model sees them.
-const QUEUE_PACKETS: u32 = 10_000;
+pub(super) const QUEUE_PACKETS: u32 = 10_000;
 /// The same for packet sockets, in bytes.
 const SOCKET_BUFFER_BYTES: usize = 16 << 20;
 

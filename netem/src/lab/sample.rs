@@ -1,5 +1,6 @@
 //! A small lab of the usual shape, for measurements and tests.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use farquorum_config::{Ipv4Net, LabBackend, Link, LinkShape};
@@ -37,6 +38,7 @@ impl LabSpec {
             mtu: 1_500,
             seed: 1,
             backend: LabBackend::Auto,
+            machines: BTreeSet::new(),
         }
     }
 }

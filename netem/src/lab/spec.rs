@@ -10,12 +10,14 @@ use super::{gateway, netns};
 use crate::error::LabError;
 
 /// Least MTU of IPv6 (RFC 8200, section 5).
-const IPV6_MTU_MIN: u16 = 1_280;
+pub(super) const IPV6_MTU_MIN: u16 = 1_280;
 
 /// Name of the object store's host.
 pub const OBJECT_STORE: &str = "object-store";
 /// Name of the host through which commands from outside enter.
 pub const OPERATOR: &str = "operator";
+/// Name of the interface in a host that leads to the virtual machine which has the host's address.
+pub const MACHINE_INTERFACE: &str = "vm0";
 
 /// One host of the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,9 @@ pub struct LabSpec {
     pub seed: u64,
     /// What delays the packets.
     pub backend: LabBackend,
+    /// Hosts whose address belongs to a virtual machine: their namespace is the way to it, over the interface
+    /// [`MACHINE_INTERFACE`]. The self-test asks other hosts of their clouds.
+    pub machines: BTreeSet<String>,
 }
 
 impl LabSpec {
@@ -84,7 +89,8 @@ impl LabSpec {
         });
         let (links, local) = (config.links.clone(), config.local_link.clone());
         let farquorum_config::Lab { seed, mtu, backend, .. } = config.lab;
-        Ok(LabSpec { hosts, clouds, links, local, mtu, seed, backend })
+        let machines = BTreeSet::new();
+        Ok(LabSpec { hosts, clouds, links, local, mtu, seed, backend, machines })
     }
 
     /// Whether the hosts have IPv6: the kernel has it, and the MTU is at least the 1280 bytes that it asks for.
@@ -210,6 +216,7 @@ mod tests {
             mtu: 1500,
             seed: 1,
             backend: LabBackend::Auto,
+            machines: BTreeSet::new(),
         }
     }
 

@@ -100,7 +100,8 @@ pub fn run(lab: &Lab) -> Result<SelfTest, LabError> {
     let floor = measure_floor(lab, &links, &echoes)?;
     let mut second_ways = Vec::new();
     for host in &lab.spec().hosts {
-        second_ways.extend(second_ways_of(lab.netns_of(&host.name)?, &host.name)?);
+        let machine = lab.spec().machines.contains(&host.name);
+        second_ways.extend(second_ways_of(lab.netns_of(&host.name)?, &host.name, machine)?);
     }
     let tests = first
         .iter()
@@ -143,7 +144,12 @@ type Echoes<'a> = BTreeMap<(&'a str, Protocol), Echo>;
 
 /// The first host of each cloud.
 fn first_hosts(lab: &Lab) -> BTreeMap<&str, &HostSpec> {
-    lab.spec().hosts.iter().rev().map(|host| (host.cloud.as_str(), host)).collect()
+    probing(lab).rev().map(|host| (host.cloud.as_str(), host)).collect()
+}
+
+/// Hosts that can send and answer probes: their address is in their namespace, not in a machine behind it.
+fn probing(lab: &Lab) -> impl DoubleEndedIterator<Item = &HostSpec> {
+    lab.spec().hosts.iter().filter(|host| !lab.spec().machines.contains(&host.name))
 }
 
 /// The links as they are now, by names.
@@ -167,11 +173,8 @@ impl Links {
 /// The emulator's own time: an echo between two hosts of one cloud, less the local link's delay.
 fn measure_floor(lab: &Lab, links: &Links, echoes: &Echoes<'_>) -> Result<Sample, LabError> {
     let first = first_hosts(lab);
-    let second = lab
-        .spec()
-        .hosts
-        .iter()
-        .find(|host| first.get(host.cloud.as_str()).is_some_and(|other| *other != *host));
+    let second =
+        probing(lab).find(|host| first.get(host.cloud.as_str()).is_some_and(|other| *other != *host));
     let Some((host, echo)) =
         second.and_then(|host| Some((host, echoes.get(&(host.cloud.as_str(), Protocol::Ipv4))?)))
     else {
