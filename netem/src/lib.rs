@@ -9,6 +9,7 @@ pub mod bench;
 pub mod clock;
 mod error;
 pub mod forward;
+pub mod gateway;
 mod kernel;
 pub mod lab;
 pub mod model;

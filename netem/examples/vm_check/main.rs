@@ -11,6 +11,7 @@ mod checks;
 mod figure;
 #[path = "../first_process/mod.rs"]
 mod first_process;
+mod gateway;
 mod network;
 mod rootless;
 mod train;
@@ -30,6 +31,11 @@ fn main() -> Outcome<ExitCode> {
         let work = || {
             first_process::settle()?;
             rootless::check()?;
+            // On a thread of its own: it ends up in another network.
+            std::thread::scope(|scope| {
+                scope.spawn(|| gateway::check().map_err(|error| error.to_string())).join()
+            })
+            .map_err(|_| "the check of the gateway panicked")??;
             compare()
         };
         let verdict = |passed: bool| if passed { "passed" } else { "failed" };

@@ -15,6 +15,7 @@ use std::iter;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, OwnedFd};
 
+use super::QUEUE_PACKETS;
 use super::qdisc::Netem;
 use super::routing::{HOSTS, LINKS, arrivals, route};
 use crate::error::{Doing, LabError};
@@ -24,13 +25,11 @@ use crate::netlink::Socket;
 
 /// The link inside a cloud: where packets go in, and where they come out.
 const LOCAL: [&str; 2] = ["local", "local-out"];
-/// Packets that may wait in front of an interface that has no netem: veth pairs keep none, and the kernel asks.
-const QUEUE_PACKETS: u32 = 10_000;
 
 /// One cloud's edge.
 #[derive(Debug)]
 pub(super) struct Edge {
-    netns: OwnedFd,
+    pub(super) netns: OwnedFd,
     /// Opened inside; works from any thread.
     pub(super) socket: Socket,
     /// The interface with the netem of the link to each cloud.

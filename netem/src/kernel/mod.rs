@@ -11,6 +11,7 @@
 mod edges;
 mod ledger;
 mod links;
+mod pairs;
 mod probe;
 mod qdisc;
 mod routing;
@@ -32,6 +33,9 @@ use links::Links;
 pub(crate) use probe::probe;
 use qdisc::Netem;
 
+/// Packets that may wait in front of an interface that has no netem: veth pairs keep none, and the kernel asks.
+const QUEUE_PACKETS: u32 = 10_000;
+
 /// Makes hosts and links of a checked spec; gives the network namespaces of the hosts in their order.
 pub(crate) fn start(spec: &LabSpec) -> Result<(Vec<OwnedFd>, Wan), LabError> {
     let shaped = shaped(spec)?;
@@ -41,6 +45,24 @@ pub(crate) fn start(spec: &LabSpec) -> Result<(Vec<OwnedFd>, Wan), LabError> {
         let panicked = |_| Err(LabError::Child("the thread that makes the network panicked".to_string()));
         maker.join().unwrap_or_else(panicked)
     })?;
+    Ok((hosts, keep(spec, edges, shaped)?))
+}
+
+/// Makes the links of a checked spec in the calling thread's network, as the gateway of containers wants them; `names`
+/// gives the two ends of the link from one cloud to another.
+pub(crate) fn start_pairs(
+    spec: &LabSpec,
+    names: impl Fn(usize, usize) -> (String, String),
+) -> Result<Wan, LabError> {
+    let shaped = shaped(spec)?;
+    let netems: Vec<_> = shaped.iter().map(|(_, netem)| netem.clone()).collect();
+    let edges = pairs::make(spec.clouds.len(), &netems, spec.mtu, names);
+    let edges = edges.map_err(|error| LabError::NoNetem(format!("make a link with a netem: {error}")))?;
+    keep(spec, edges, shaped)
+}
+
+/// Starts the thread that obeys.
+fn keep(spec: &LabSpec, edges: Vec<edges::Edge>, shaped: Vec<(LinkShape, Netem)>) -> Result<Wan, LabError> {
     let keeper =
         Keeper { links: Links::of(spec, edges, shaped), spec: spec.clone(), lateness: LatenessLog::new()? };
     let (sender, commands) = sync_channel(COMMANDS_MAX);
@@ -49,7 +71,7 @@ pub(crate) fn start(spec: &LabSpec) -> Result<(Vec<OwnedFd>, Wan), LabError> {
         .spawn(move || keeper.run(&commands))
         .doing(|| "start the WAN's thread".to_string())?;
     let control = WanControl::new(sender, None, Names::of(spec));
-    Ok((hosts, Wan { control, thread, words: "one netem for each directed link".to_string() }))
+    Ok(Wan { control, thread, words: "one netem for each directed link".to_string() })
 }
 
 /// The shape of every link, with the netem that has it.

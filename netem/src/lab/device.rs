@@ -91,6 +91,14 @@ impl Port {
         Ok(port)
     }
 
+    /// A TUN of this name in the calling thread's network, up and without an address.
+    pub(crate) fn tun(name: &str, mtu: u16) -> io::Result<Port> {
+        let file = open_tun()?;
+        offload::name_tun(&file, name)?;
+        netlink::take_up(name, mtu, QUEUE_PACKETS, true)?;
+        Ok(Port::Tun(file))
+    }
+
     /// Reads one IP packet; EAGAIN when there is none, EBADFD when the device is gone.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> nix::Result<usize> {
         match self {

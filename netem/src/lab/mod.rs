@@ -40,7 +40,7 @@ pub use spec::{HostSpec, LabSpec, MACHINE_INTERFACE, OBJECT_STORE, OPERATOR};
 
 use crate::error::{Doing, LabError};
 use crate::kernel;
-use crate::wan::{Wan, WanControl};
+use crate::wan::{Ports, Wan, WanControl};
 use device::PortSpec;
 
 /// A running lab.
@@ -93,7 +93,7 @@ impl Lab {
         })?;
         let (netns, ports): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
         let netns = spec.hosts.iter().map(|host| host.name.clone()).zip(netns).collect();
-        let wan = Wan::start(&spec, ports)?;
+        let wan = Wan::start(&spec, Ports::Each(ports))?;
         let backend = format!("WAN in user space, {}: {why}; {}", device_words(kind), wan.words());
         Ok(Lab { spec, netns, wan, backend })
     }

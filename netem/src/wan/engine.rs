@@ -11,24 +11,25 @@ use nix::sys::time::TimeSpec;
 
 use super::control::Command;
 use super::pace::{Pace, Wait};
+use super::ports::Ports;
 use super::traffic::Traffic;
 use crate::clock;
 use crate::error::LabError;
-use crate::lab::{LabSpec, Port};
+use crate::lab::LabSpec;
 
 /// State of the WAN's thread.
 pub(super) struct Engine {
-    ports: Vec<Port>,
+    ports: Ports,
     traffic: Traffic,
     commands: Receiver<Command>,
     ear: UnixStream,
 }
 
 impl Engine {
-    /// An engine for a checked spec; `ports` are in the order of the hosts.
+    /// An engine for a checked spec.
     pub(super) fn new(
         spec: &LabSpec,
-        ports: Vec<Port>,
+        ports: Ports,
         commands: Receiver<Command>,
         ear: UnixStream,
     ) -> Result<Engine, LabError> {
@@ -38,9 +39,9 @@ impl Engine {
     /// Runs until it is told to stop.
     pub(super) fn run(mut self) {
         let Engine { ports, traffic, commands, ear } = &mut self;
-        let mut watched: Vec<PollFd<'_>> = Vec::with_capacity(ports.len() + 1);
+        let mut watched: Vec<PollFd<'_>> = Vec::with_capacity(ports.all().len() + 1);
         watched.push(PollFd::new(ear.as_fd(), PollFlags::POLLIN));
-        watched.extend(ports.iter().map(|port| PollFd::new(port.as_fd(), PollFlags::POLLIN)));
+        watched.extend(ports.all().iter().map(|port| PollFd::new(port.as_fd(), PollFlags::POLLIN)));
         let mut pace = Pace::new(clock::now_ns());
         loop {
             traffic.deliver(ports);
@@ -58,14 +59,18 @@ impl Engine {
                 return;
             }
             let mut gone = None;
-            for (host, _) in ready.enumerate().filter(|(_, ready)| *ready) {
-                if !traffic.read(ports, host) {
-                    gone = Some(host);
+            for (device, _) in ready.enumerate().filter(|(_, ready)| *ready) {
+                if !traffic.read(ports, device) {
+                    gone = Some(device);
                 }
                 traffic.deliver(ports);
             }
             // A device that is gone is ready for ever: the loop watches the bell in its place, for nothing.
-            if let Some(place) = gone.and_then(|host| watched.get_mut(host + 1)) {
+            if let Some(place) = gone.and_then(|device| watched.get_mut(device + 1)) {
+                if matches!(ports, Ports::Shared(_)) {
+                    tracing::error!("the device of the gateway is gone; nothing can pass any more");
+                    return;
+                }
                 tracing::warn!("a host has removed its network device and is cut off");
                 *place = PollFd::new(ear.as_fd(), PollFlags::empty());
             }

@@ -24,6 +24,7 @@ mod lateness;
 mod links;
 mod pace;
 mod packet;
+mod ports;
 mod priority;
 mod routes;
 mod strays;
@@ -42,11 +43,12 @@ pub(crate) use engine::wait_for;
 pub(crate) use lateness::LatenessLog;
 pub use lateness::{Lateness, LatenessMark};
 pub(crate) use pace::Pace;
+pub(crate) use ports::Ports;
 pub(crate) use priority::raise as raise_priority;
 pub use strays::Strays;
 
 use crate::error::{Doing, LabError};
-use crate::lab::{LabSpec, Port};
+use crate::lab::LabSpec;
 use engine::Engine;
 
 /// Commands that wait for the WAN: callers wait for the reply, so more would only be more waiting threads.
@@ -62,8 +64,8 @@ pub(crate) struct Wan {
 }
 
 impl Wan {
-    /// Starts the user-space WAN's thread; `ports` are in the order of the hosts. Every link is shaped before the first packet.
-    pub(crate) fn start(spec: &LabSpec, ports: Vec<Port>) -> Result<Wan, LabError> {
+    /// Starts the user-space WAN's thread. Every link is shaped before the first packet.
+    pub(crate) fn start(spec: &LabSpec, ports: Ports) -> Result<Wan, LabError> {
         let (bell, ear) = UnixStream::pair().doing(|| "make a socket pair".to_string())?;
         for end in [&bell, &ear] {
             end.set_nonblocking(true)

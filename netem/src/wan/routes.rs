@@ -80,6 +80,11 @@ impl Routes {
         Route::To(*to)
     }
 
+    /// The host whose address a packet has as its source.
+    pub(super) fn sender(&self, packet: &[u8]) -> Option<usize> {
+        self.by_address.get(&identity(Header::of(packet)?.source)?).copied()
+    }
+
     /// The gateway that answers a host, in the protocol of its packet.
     pub(super) fn gateway_of(&self, host: usize, packet: &[u8]) -> Option<IpAddr> {
         let gateway = self.hosts.get(host)?.gateway;

@@ -10,11 +10,12 @@ use super::flight::Flight;
 use super::icmp::{self, Refusal};
 use super::lateness::LatenessLog;
 use super::links::{Links, Path};
+use super::ports::Ports;
 use super::routes::{Route, Routes};
-use super::strays::{Allowance, Strays};
+use super::strays::{Allowance, Stray, Strays};
 use crate::clock;
 use crate::error::LabError;
-use crate::lab::{LabSpec, Port};
+use crate::lab::LabSpec;
 
 /// Packets read from one host before packets that came due are delivered: at 10 us each, well below our tolerance.
 const BATCH: usize = 16;
@@ -50,11 +51,11 @@ impl Traffic {
     }
 
     /// Hands over everything that is due.
-    pub(super) fn deliver(&mut self, ports: &[Port]) {
+    pub(super) fn deliver(&mut self, ports: &Ports) {
         let mut now_ns = clock::now_ns();
         while let Some(due) = self.flight.pop_due(now_ns) {
             let (path, bytes) = (due.path, due.packet().len());
-            let written = ports.get(path.to).map(|port| port.write(due.packet()));
+            let written = ports.to(path.to).map(|port| port.write(due.packet()));
             now_ns = clock::now_ns();
             self.lateness.record(now_ns.saturating_sub(due.at_ns));
             if let Some(link) = self.links.link_mut(path.link) {
@@ -67,13 +68,22 @@ impl Traffic {
         }
     }
 
-    /// Reads a batch of packets of one host and decides their fate; false: the device does not exist any more.
-    pub(super) fn read(&mut self, ports: &[Port], host: usize) -> bool {
-        let Some(port) = ports.get(host) else { return false };
+    /// Reads a batch of packets of one device and decides their fate; false: the device does not exist any more.
+    pub(super) fn read(&mut self, ports: &Ports, device: usize) -> bool {
+        let Some(port) = ports.all().get(device) else { return false };
         for _ in 0..BATCH {
             let mut buffer = self.flight.buffer();
             match port.read(&mut buffer) {
-                Ok(length) => self.accept(host, buffer, length),
+                Ok(length) => {
+                    let host = ports.host_of(device);
+                    match host.or_else(|| self.routes.sender(buffer.get(..length).unwrap_or_default())) {
+                        Some(host) => self.accept(host, buffer, length),
+                        None => {
+                            self.strays.count(Stray::Spoofed);
+                            self.flight.recycle(buffer);
+                        }
+                    }
+                }
                 // Nothing waits, or the device is down: either way there is no packet.
                 Err(error) => {
                     self.flight.recycle(buffer);

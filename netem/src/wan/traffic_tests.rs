@@ -11,15 +11,15 @@ use super::super::packet::Header;
 use super::super::packet::tests::packet;
 use super::*;
 use crate::allocations;
-use crate::lab::ipv6_of;
+use crate::lab::{Port, ipv6_of};
 
 /// Hosts 0 and 1 in cloud a, 2 and 3 in cloud b, no delay; the ends of their devices: the WAN's, the hosts'.
-fn lab() -> (Traffic, Vec<Port>, Vec<UnixDatagram>) {
+fn lab() -> (Traffic, Ports, Vec<UnixDatagram>) {
     lab_with(0.0)
 }
 
 /// The same with a round-trip time between the clouds.
-fn lab_with(rtt_ms: f64) -> (Traffic, Vec<Port>, Vec<UnixDatagram>) {
+fn lab_with(rtt_ms: f64) -> (Traffic, Ports, Vec<UnixDatagram>) {
     let spec = LabSpec::sample(&[("a", 10), ("b", 20)], 2, &[("a", "b", rtt_ms)]);
     let pair = |_| {
         let (port, host) = UnixDatagram::pair().unwrap();
@@ -27,8 +27,8 @@ fn lab_with(rtt_ms: f64) -> (Traffic, Vec<Port>, Vec<UnixDatagram>) {
         host.set_nonblocking(true).unwrap();
         (Port::Tun(File::from(OwnedFd::from(port))), host)
     };
-    let (ports, hosts) = (0..4).map(pair).unzip();
-    (Traffic::of(&spec).unwrap(), ports, hosts)
+    let (ports, hosts): (Vec<_>, Vec<_>) = (0..4).map(pair).unzip();
+    (Traffic::of(&spec).unwrap(), Ports::Each(ports), hosts)
 }
 
 fn v4(net: u8, last: u8) -> IpAddr {
@@ -137,4 +137,22 @@ fn a_steady_stream_allocates_nothing() {
     }
     assert_eq!(allocations::count() - before, 0, "allocations");
     assert!(before > 0, "the counter counts");
+}
+
+#[test]
+fn one_device_for_all_tells_hosts_apart_by_their_addresses() {
+    let (mut traffic, _, _) = lab();
+    let (port, kernel) = UnixDatagram::pair().unwrap();
+    for end in [&port, &kernel] {
+        end.set_nonblocking(true).unwrap();
+    }
+    let ports = Ports::Shared(Port::Tun(File::from(OwnedFd::from(port))));
+    kernel.send(&packet(v4(10, 12), v4(20, 11), 64, b"")).unwrap();
+    kernel.send(&packet(v4(99, 12), v4(20, 11), 64, b"")).unwrap();
+    assert!(traffic.read(&ports, 0));
+    traffic.deliver(&ports);
+    let arrived = received(&kernel).expect("a host's packet comes out again");
+    assert_eq!(Header::of(&arrived).unwrap().destination, v4(20, 11));
+    assert_eq!(received(&kernel), None, "a packet of nobody's went on");
+    assert_eq!((traffic.links.report()[1].counters.delivered, traffic.strays.spoofed), (1, 1));
 }

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking; clippy knows tests by the standard harness only"
 )]
 
+mod gateway;
 mod harness;
 mod icmp;
 mod kernel;
@@ -91,6 +92,14 @@ const CASES: &[Case] = &[
     Case {
         name: "the_kernel_backend_works_or_says_why_not_without_root",
         run: || harness::inside(User::Nobody, kernel::works_or_says_why_not),
+    },
+    Case {
+        name: "a_gateway_shapes_or_passes_nothing",
+        run: || harness::inside(User::Caller, gateway::shaped_or_nothing),
+    },
+    Case {
+        name: "a_gateway_shapes_or_passes_nothing_without_root",
+        run: || harness::inside(User::Nobody, gateway::shaped_or_nothing),
     },
     Case { name: "unknown_names_are_refused", run: || harness::inside(User::Caller, network::unknown_names) },
     Case { name: "kill_leaves_nothing", run: life::kill_leaves_nothing },

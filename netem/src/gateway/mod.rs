@@ -1,0 +1,137 @@
+//! The gateway of containers: each cloud is a network of the engine, a host is on its own cloud's network alone, and
+//! what it sends to another cloud goes through this process's network, which is on all of them.
+//!
+//! Packets are shaped by the kernel's netem where it really is there ([`crate::kernel`]), else by the WAN in user space
+//! behind one TUN ([`crate::wan`]); the kernel routes on both sides of it ([`plan`] says how, and why nothing passes
+//! unshaped). It needs CAP_NET_ADMIN in its network and, in user space, /dev/net/tun; forwarding is switched on by who
+//! makes the network, since /proc/sys is not writable in a container.
+//!
+//! Limits: IPv4; a host's address is all that tells its cloud; in user space a packet's time to live falls by three.
+
+mod apply;
+mod plan;
+pub mod trial;
+
+use std::fs;
+
+use farquorum_config::{Config, LabBackend};
+
+use crate::error::{Doing, LabError};
+use crate::kernel;
+use crate::lab::{LabSpec, OPERATOR, Port};
+use crate::netlink::Socket;
+use crate::wan::{Ports, Wan, WanControl};
+use plan::{Side, Way};
+
+/// The device into which packets go in user space.
+const DEVICE: &str = "wan0";
+
+/// A running gateway. What it changed in its network stays when it ends, so that nothing passes then.
+#[derive(Debug)]
+pub struct Gateway {
+    wan: Wan,
+    backend: String,
+}
+
+impl Gateway {
+    /// Shapes what passes between the clouds of a configuration. Every link is shaped before the first packet.
+    ///
+    /// # Errors
+    /// A configuration that names hosts instead of addresses; a network without an interface in each cloud, without
+    /// forwarding, or with a filter of return paths; a step that the kernel refused; of `lab.backend = "kernel"` also:
+    /// no netem, or a shape that netem does not have.
+    pub fn start(config: &Config) -> Result<Gateway, LabError> {
+        let mut spec = LabSpec::from_config(config)?;
+        if let Some(host) = spec.hosts.iter_mut().find(|host| host.name == OPERATOR)
+            && let Some(network) = spec.clouds.get(&host.cloud)
+        {
+            host.address = plan::operator(*network);
+        }
+        spec.check()?;
+        check_forwarding()?;
+        let mut socket = Socket::open().doing(|| "open a netlink socket".to_string())?;
+        let addresses = apply::addresses(&mut socket).doing(|| "list the addresses here".to_string())?;
+        let sides = plan::sides(&spec.clouds, &addresses).map_err(LabError::Spec)?;
+        match spec.backend {
+            LabBackend::User => user(&spec, &sides, &mut socket, "asked for"),
+            LabBackend::Kernel => in_kernel(&spec, &sides, &mut socket, "asked for"),
+            LabBackend::Auto => match in_kernel(&spec, &sides, &mut socket, "netem is there") {
+                Err(LabError::NoNetem(why)) | Err(LabError::Spec(why)) => {
+                    user(&spec, &sides, &mut socket, &why)
+                }
+                started => started,
+            },
+        }
+    }
+
+    /// The handle that changes and reads links.
+    pub fn control(&self) -> WanControl {
+        self.wan.control()
+    }
+
+    /// One line: what shapes, and why.
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// Stops the shaper. Nothing passes any more.
+    pub fn stop(self) {
+        self.wan.stop();
+    }
+}
+
+fn user(spec: &LabSpec, sides: &[Side], socket: &mut Socket, why: &str) -> Result<Gateway, LabError> {
+    let plan = plan::plan(sides, Way::Device(DEVICE));
+    put(socket, &plan.closed)?;
+    let port = Port::tun(DEVICE, spec.mtu).doing(|| format!("make the TUN {DEVICE} (/dev/net/tun)"))?;
+    check_return_paths(DEVICE)?;
+    let wan = Wan::start(spec, Ports::Shared(port))?;
+    put(socket, &plan.through)?;
+    put(socket, &plan.open)?;
+    let backend = format!("user space: {why}; {}", wan.words());
+    Ok(Gateway { wan, backend })
+}
+
+fn in_kernel(spec: &LabSpec, sides: &[Side], socket: &mut Socket, why: &str) -> Result<Gateway, LabError> {
+    let plan = plan::plan(sides, Way::Pairs);
+    put(socket, &plan.closed)?;
+    let wan = kernel::start_pairs(spec, plan::pair_names)?;
+    for (from, to) in plan::pairs(sides.len()) {
+        check_return_paths(&plan::pair_names(from, to).1)?;
+    }
+    put(socket, &plan.through)?;
+    put(socket, &plan.open)?;
+    let backend = format!("the kernel's netem: {why}; {}", wan.words());
+    Ok(Gateway { wan, backend })
+}
+
+fn put(socket: &mut Socket, steps: &[plan::Step]) -> Result<(), LabError> {
+    apply::apply(socket, steps).map_err(|(doing, source)| LabError::Os { doing, source })
+}
+
+/// Forwarding must be on: without it nothing passes, and the cluster would look partitioned.
+fn check_forwarding() -> Result<(), LabError> {
+    let file = "/proc/sys/net/ipv4/ip_forward";
+    let value = fs::read_to_string(file).doing(|| format!("read {file}"))?;
+    if value.trim() == "1" {
+        return Ok(());
+    }
+    Err(LabError::Spec("net.ipv4.ip_forward is off in this network; set the sysctl to 1".to_string()))
+}
+
+/// A packet that has passed the shaper comes in through a device that does not lead back to its sender: a strict filter
+/// of return paths (value 1 for the device or for all) would drop it.
+fn check_return_paths(device: &str) -> Result<(), LabError> {
+    let mut values = Vec::new();
+    for name in ["all", device] {
+        let file = format!("/proc/sys/net/ipv4/conf/{name}/rp_filter");
+        values.push(fs::read_to_string(&file).doing(|| format!("read {file}"))?.trim().to_owned());
+    }
+    if values.iter().max().is_none_or(|value| value != "1") {
+        return Ok(());
+    }
+    Err(LabError::Spec(format!(
+        "net.ipv4.conf.all.rp_filter or that of {device} is 1, which drops what has been shaped; set \
+         net.ipv4.conf.all.rp_filter and net.ipv4.conf.default.rp_filter to 0"
+    )))
+}
