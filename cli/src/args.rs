@@ -120,6 +120,10 @@ pub(crate) enum Command {
     Demo(commands::demo::DemoArgs),
     /// Run a control-plane node
     Node(commands::node::NodeArgs),
+    /// Shape what passes between the networks of containers, as their router
+    Gateway(commands::gateway::GatewayArgs),
+    /// Echo requests to hosts of the configuration, and whether the times are as configured
+    Ping(commands::ping::PingArgs),
     /// Run the simulation's S3 server
     #[command(hide = true)]
     ObjectStore(commands::object_store::ObjectStoreArgs),

@@ -44,6 +44,8 @@ use crate::tasks::Registry;
 
 /// How often the certificate files are looked at for a new pair.
 const CERTIFICATES_WATCH: Duration = Duration::from_secs(10);
+/// Pause after a store that did not answer; each try has retries of its own.
+const BUCKET_PAUSE: Duration = Duration::from_secs(2);
 
 /// What one worker needs besides the configuration.
 #[derive(Clone, Debug)]
@@ -135,8 +137,8 @@ pub async fn run(
             region: config.clouds.get(&worker.cloud).map(|cloud| cloud.region.clone()).unwrap_or_default(),
             capacity: worker.capacity,
         },
-        registry: Registry::default(),
-        store,
+        registry: Registry::of_host(),
+        store: store.clone(),
         metrics: metrics.clone(),
         timeout_default: config.tasks.timeout,
         shutdown: shutdown.clone(),
@@ -144,6 +146,7 @@ pub async fn run(
         leases: Mutex::new(Leases::default()),
     });
     let certificates = tls.watch(CERTIFICATES_WATCH);
+    let bucket = tokio::spawn(ensure_bucket(store));
     options.serving.cancel();
     let http = http::serve(listener, worker.name.clone(), metrics, registration_seen, shutdown.clone());
     // Whichever ends first ends the other: without HTTP a worker looks dead.
@@ -157,7 +160,21 @@ pub async fn run(
         session.run()
     );
     certificates.abort();
+    bucket.abort();
     http.map_err(WorkerError::Http)
+}
+
+/// Makes the bucket when the store has none, once the store answers. A store that refuses is left as it is: its bucket is
+/// then somebody else's to make, and a task that needs it says so.
+async fn ensure_bucket(store: Store) {
+    loop {
+        match store.ensure_bucket().await {
+            Ok(true) => return tracing::info!(bucket = store.bucket_url(), "made the bucket"),
+            Ok(false) => return,
+            Err(error) if error.is_retryable() => tokio::time::sleep(BUCKET_PAUSE).await,
+            Err(error) => return tracing::warn!(%error, "the bucket may be missing"),
+        }
+    }
 }
 
 fn unknown(config: &Config, name: &str) -> WorkerError {

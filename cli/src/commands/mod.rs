@@ -10,6 +10,8 @@ pub(crate) mod demo;
 pub(crate) mod demo_writer;
 pub(crate) mod doctor;
 pub(crate) mod fit;
+pub(crate) mod gateway;
+mod gateway_metrics;
 pub(crate) mod health;
 pub(crate) mod job;
 pub(crate) mod job_view;
@@ -18,10 +20,12 @@ pub(crate) mod kv;
 pub(crate) mod measure;
 pub(crate) mod node;
 pub(crate) mod object_store;
+pub(crate) mod ping;
 pub(crate) mod reference;
 pub(crate) mod render;
 pub(crate) mod status;
 pub(crate) mod storage;
+mod storage_get;
 mod storage_workers;
 pub(crate) mod task;
 pub(crate) mod transfer;
@@ -51,6 +55,8 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Health(args) => health::run(global, &args),
         Command::Render(args) => render::run(global, &args),
         Command::Node(args) => node::run(global, args),
+        Command::Gateway(args) => gateway::run(global, &args),
+        Command::Ping(args) => ping::run(global, &args),
         Command::ObjectStore(args) => object_store::run(global, &args),
         Command::Sim(_) | Command::Demo(_) | Command::Bench(_) | Command::Fit(_) => {
             Err(Failure::failed("this command forks and is run by main"))

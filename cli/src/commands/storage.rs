@@ -29,6 +29,11 @@ enum Verb {
     /// Exit code 1 when the store does not keep its promises, or when a registered worker could not say whether it does:
     /// it failed, is offline, or did not answer in time.
     Check(CheckArgs),
+    /// Write an object to standard output
+    Get {
+        /// s3://bucket/key
+        url: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -104,9 +109,16 @@ impl Show for Checks {
     }
 }
 
-/// Runs the check; exit code 1 unless all places found the store to be good.
+/// Runs a verb.
 pub(crate) fn run(global: &Global, args: &StorageArgs) -> Result<ExitCode, Failure> {
-    let Verb::Check(args) = &args.verb;
+    match &args.verb {
+        Verb::Check(args) => run_check(global, args),
+        Verb::Get { url } => super::storage_get::run(global, url),
+    }
+}
+
+/// Exit code 1 unless all places found the store to be good.
+fn run_check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failure> {
     let checks = Checks { checks: runtime::block_on_until(|stop| checks(global, args, stop))? };
     output::print(global.output, &checks)?;
     verdict(&checks.checks)?;

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use nix::sys::resource::{Resource, setrlimit};
@@ -89,6 +90,21 @@ pub(super) async fn run(_: Context, payload: Vec<u8>) -> Result<Vec<u8>, TaskErr
     let (status, (), stdout, stderr) = tokio::join!(end, feed, capture(stdout), capture(stderr));
     let lost = |e: io::Error| TaskError::transient(format!("command: {e}"));
     finish(status.map_err(lost)?, stdout.map_err(lost)?, stderr.map_err(lost)?)
+}
+
+/// Whether this host has anything to run: one executable file in a folder of [`PATH`]. An image with the worker alone
+/// has none, and every such task would fail there.
+pub(super) fn has_programs() -> bool {
+    PATH.split(':').any(|folder| holds_program(Path::new(folder)))
+}
+
+fn holds_program(folder: &Path) -> bool {
+    let Ok(mut entries) = folder.read_dir() else { return false };
+    entries.any(|entry| {
+        // Through links, which is what most entries are on some systems.
+        let meta = entry.and_then(|entry| entry.path().metadata());
+        meta.is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    })
 }
 
 fn spawn(work: &CommandPayload) -> Result<Child, TaskError> {
@@ -174,4 +190,23 @@ fn finish(status: ExitStatus, stdout: (Vec<u8>, u64), stderr: (Vec<u8>, u64)) ->
         stderr: stderr_text,
         bytes_left_out: stdout.1.saturating_add(stderr.1),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_executable_file_is_a_program() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!holds_program(&folder.path().join("missing")));
+        assert!(!holds_program(folder.path()), "an empty folder");
+        std::fs::create_dir(folder.path().join("folder")).unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(!holds_program(folder.path()), "a folder, and a file that is not executable");
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(holds_program(folder.path()));
+    }
 }

@@ -111,6 +111,19 @@ impl Default for Registry {
 }
 
 impl Registry {
+    /// The kinds that can run on this host: `command` needs programs, which an image with the worker alone lacks.
+    pub fn of_host() -> Self {
+        Self::with_programs(command::has_programs())
+    }
+
+    fn with_programs(programs: bool) -> Self {
+        let mut registry = Self::default();
+        if !programs {
+            registry.kinds.remove("command");
+        }
+        registry
+    }
+
     /// Adds or replaces a kind.
     pub fn add<F, R>(&mut self, name: &'static str, run: F)
     where
@@ -175,5 +188,16 @@ mod tests {
     #[test]
     fn the_control_plane_knows_every_kind() {
         assert_eq!(Registry::default().names(), farquorum_core::KINDS);
+    }
+
+    #[test]
+    fn without_programs_there_are_no_commands() {
+        assert_eq!(Registry::with_programs(true).names(), farquorum_core::KINDS);
+        let registry = Registry::with_programs(false);
+        let others: Vec<_> = farquorum_core::KINDS.into_iter().filter(|kind| *kind != "command").collect();
+        assert_eq!(registry.names(), others);
+        assert!(
+            registry.get("command").is_err_and(|error| error.message.contains("this worker runs matmul"))
+        );
     }
 }

@@ -201,6 +201,16 @@ impl Store {
         }
     }
 
+    /// Whether requests are signed.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.inner.keys.is_some()
+    }
+
+    /// A client for the deployment's own bucket, and the HTTP client under it, for what the library does not know.
+    pub(crate) fn own_bucket(&self) -> Result<(object_store::aws::AmazonS3, reqwest::Client), StoreError> {
+        Ok((self.inner.connect(&self.inner.settings.bucket)?, self.inner.connector.client()))
+    }
+
     fn locate(&self, url: &str) -> Result<(Arc<dyn ObjectStore>, Location), StoreError> {
         let location = Location::parse(url)?;
         let store = match &location {

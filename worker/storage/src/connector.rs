@@ -39,6 +39,11 @@ impl Connector {
         let client = builder.build().map_err(|e| StoreError::Settings(format!("no HTTP client: {e}")))?;
         Ok(Self(client))
     }
+
+    /// The shared client.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        self.0.clone()
+    }
 }
 
 impl HttpConnector for Connector {

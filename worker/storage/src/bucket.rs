@@ -1,0 +1,57 @@
+//! Makes the deployment's bucket when it is missing: a store that was just started, such as MinIO in a container, has
+//! none. Two signed requests, since the library knows objects only; who may not make buckets gets the store's answer and
+//! changes nothing.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use object_store::path::Path;
+use object_store::signer::Signer;
+
+use crate::client::Store;
+use crate::error::StoreError;
+
+/// How long a signature holds: one request, on clocks that differ a little.
+const SIGNATURE_TIME: Duration = Duration::from_secs(60);
+/// Characters that are shown of an answer that is no success.
+const ANSWER_CHARS_MAX: usize = 300;
+
+impl Store {
+    /// Makes the bucket of this deployment when the store says that there is none; says whether it did. Without keys
+    /// nothing is asked.
+    ///
+    /// # Errors
+    /// When the store does not answer ([`StoreError::is_retryable`]), or refuses to make it.
+    pub async fn ensure_bucket(&self) -> Result<bool, StoreError> {
+        if !self.has_keys() || self.ask(Method::HEAD).await?.0 != StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        match self.ask(Method::PUT).await? {
+            // Another worker was faster.
+            (StatusCode::CONFLICT, _) => Ok(false),
+            (status, _) if status.is_success() => Ok(true),
+            (status, text) => {
+                let text: String = text.chars().take(ANSWER_CHARS_MAX).collect();
+                let url = self.bucket_url();
+                let message = format!("cannot make the bucket {url}: the store answered {status}: {text}");
+                Err(StoreError::Settings(message))
+            }
+        }
+    }
+
+    /// One request to the bucket itself: status and text of the answer.
+    async fn ask(&self, method: Method) -> Result<(StatusCode, String), StoreError> {
+        let url = self.bucket_url();
+        let (client, http) = self.own_bucket()?;
+        let signed = client.signed_url(method.clone(), &Path::default(), SIGNATURE_TIME).await;
+        let signed = signed.map_err(|error| StoreError::from_library("look for", &url, &error))?;
+        let failed = |detail: String| StoreError::Failed { operation: "look for", url: url.clone(), detail };
+        // The URL holds the signature.
+        let lost = |error: reqwest::Error| failed(error.without_url().to_string());
+        let answer = http.request(method, signed).send().await.map_err(lost)?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(lost)?;
+        // A store that is starting.
+        if status.is_server_error() { Err(failed(format!("{status}: {text}"))) } else { Ok((status, text)) }
+    }
+}
