@@ -9,7 +9,8 @@ CARGO := ci/cargo.sh
 BIN := bin/farquorum
 INPUT ?=
 
-.PHONY: help deps build test test-all vm-test nix-test gate systemd-test microvm-up microvm-down microvm-test terraform-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
+.PHONY: help deps build test test-all vm-test nix-test gate systemd-test microvm-up microvm-down microvm-test terraform-test \
+	compose-up compose-down compose-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -70,6 +71,15 @@ sim-up: build ## start the simulation and wait until it is ready
 
 sim-down: ## stop it; nothing is left behind but its data folder
 	@$(BIN) sim down
+
+compose-up: build ## the cluster in nine containers (needs Docker), with certificates of its own
+	@ci/compose.sh up
+
+compose-down: ## stop them; their volumes stay
+	@ci/compose.sh down
+
+compose-test: build ## the containers on a real engine: round trips, no way around the gateway, leader killed, a job, restart
+	@ci/compose.sh test
 
 mutants: build ## sabotage the code patch by patch: each must be noticed by its test
 	@ci/mutants.sh

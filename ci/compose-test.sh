@@ -1,0 +1,184 @@
+# To be sourced by ci/compose.sh, whose functions it uses: the cluster in containers on a real engine, from the image to
+# the last leftover. Every wait has a bound; whatever happens, all that was started is taken down.
+# shellcheck shell=bash disable=SC2154
+healthy_max=90
+work=$(mktemp -d)
+export OPERATOR_SECONDS_MAX=180
+export FARQUORUM_CERTS=$work/certs FARQUORUM_INPUT=$work/input
+engine_before=
+if [ -f "$state/engine/pid" ] && kill -0 "$(cat "$state/engine/pid")" 2>/dev/null; then engine_before=yes; fi
+
+finish() {
+    local code=$?
+    trap - EXIT INT TERM
+    if [ "$code" -ne 0 ] && [ "${#compose[@]}" -gt 0 ]; then
+        "${compose[@]}" ps --all || true
+        "${compose[@]}" logs --no-color --tail 15 || true
+    fi
+    if [ "${#compose[@]}" -gt 0 ]; then down --volumes >/dev/null 2>&1 || true; fi
+    [ -n "$engine_before" ] || engine_down || code=1
+    rm -rf "$work"
+    exit "$code"
+}
+trap finish EXIT INT TERM
+
+id_of() { "${compose[@]}" ps --all --quiet "$1"; }
+inside() { local host=$1; shift; docker exec "$(id_of "$host")" /farquorum "$@"; }
+# within SECONDS WHAT COMMAND...: until the command succeeds
+within() {
+    local seconds=$1 what=$2 end
+    shift 2
+    end=$((SECONDS + seconds))
+    until "$@" >"$work/last" 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || { tail -20 "$work/last" >&2; fail "not within $seconds s: $what"; }
+        sleep 0.5
+    done
+}
+healthy() { [ "$(docker inspect --format '{{.State.Health.Status}}' "$(id_of "$1")")" = healthy ]; }
+all_healthy() { local name; for name in $(services); do healthy "$name" || { echo "$name is not healthy"; return 1; }; done; }
+services() { "${compose[@]}" config --services; }
+
+# How many answers of other clouds come to cp-aws-1, of 20.
+crossed() {
+    inside cp-aws-1 ping --count 5 --timeout 0.5 --format json cp-gcp-1 cp-azure-1 worker-gcp-1 worker-azure-1 >"$work/crossed" || true
+    grep -c '"received"' "$work/crossed" | grep -qx 4 || { echo "no answer from ping"; return; }
+    sed -n 's/.*"received": \([0-9]*\).*/\1/p' "$work/crossed" | awk '{ sum += $1 } END { print sum }'
+}
+nothing_crosses() { [ "$(crossed)" = 0 ]; }
+leader() { operator status --format json | sed -n 's/.*"leader": "\(.*\)".*/\1/p' | head -1; }
+
+test_shape() { # what the file promises, as the engine sees it
+    local expected name networks
+    expected=$(printf '%s\n' gateway minio "${nodes[@]}" "${workers[@]}" | sort)
+    [ "$(services | sort)" = "$expected" ] || fail "the services are not the nine: $(services | paste -sd' ')"
+    for name in $expected; do
+        networks=$(docker inspect --format '{{len .NetworkSettings.Networks}}' "$(id_of "$name")")
+        [ "$networks" = "$([ "$name" = gateway ] && echo 3 || echo 1)" ] || fail "$name is on $networks networks"
+        docker inspect --format '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}' "$(id_of "$name")" |
+            grep -q 'true \[ALL\] \[no-new-privileges:true\]' || fail "$name is not locked down"
+        case $(docker inspect --format '{{.Config.User}} {{.HostConfig.CapAdd}}' "$(id_of "$name")") in
+        '0:0 [NET_ADMIN]' | '0:0 [CAP_NET_ADMIN]') [ "$name" = gateway ] || fail "$name is root" ;;
+        '65532:65532 []') ;;
+        *) fail "$name has another user or more capabilities: $(docker inspect --format '{{.Config.User}} {{.HostConfig.CapAdd}}' "$(id_of "$name")")" ;;
+        esac
+    done
+    say "nine services; one network each but the gateway's three; no capability but NET_ADMIN of the gateway"
+}
+
+test_round_trips() { # from every node; the worst of a busy machine is tried again
+    local name try
+    for name in "${nodes[@]}"; do
+        for try in 1 2 3 4; do
+            inside "$name" ping --count 20 >"$work/ping" && break
+            [ "$try" -lt 4 ] || { cat "$work/ping" >&2; fail "round trips from $name are not as configured"; }
+        done
+        say "round trips from $name"
+        sed 's/^/    /' "$work/ping"
+    done
+}
+
+test_nothing_bypasses() {
+    local gateway pid
+    [ "$(crossed)" = 20 ] || fail "with the gateway running, $(crossed) of 20 answers came from other clouds"
+    "${compose[@]}" --progress quiet stop gateway
+    nothing_crosses || fail "with the gateway stopped, not 0 of 20 answers came from other clouds"
+    inside cp-aws-1 ping --count 3 worker-aws-1 >/dev/null || fail "inside a cloud nothing needs the gateway, and worker-aws-1 does not answer"
+    "${compose[@]}" --progress quiet start gateway
+    within 30 "the gateway healthy again" healthy gateway
+    within 20 "round trips after the gateway came back" inside cp-aws-1 ping --count 10 cp-gcp-1 cp-azure-1
+    say "gateway stopped: 0 of 20 answers from other clouds; started: as configured again"
+
+    gateway=$(id_of gateway)
+    pid=$(docker inspect --format '{{.State.Pid}}' "$gateway")
+    if [ "$(id -u)" -eq 0 ] && [ -e "/proc/$pid" ]; then
+        kill -KILL "$pid"
+        within 60 "the gateway back by itself after kill -9" restarted "$gateway"
+        within 60 "the gateway healthy after kill -9" healthy gateway
+        within 20 "round trips after the gateway came back by itself" inside cp-aws-1 ping --count 10 cp-gcp-1 cp-azure-1
+        say "shaper killed: it came back by itself"
+    fi
+
+    # The test of the test: a node on a second network is what must not be.
+    docker network connect farquorum_net-gcp "$(id_of cp-aws-1)"
+    if inside cp-aws-1 ping --count 5 cp-gcp-1 >"$work/ping"; then fail "a node on two networks was not noticed"; fi
+    docker network disconnect farquorum_net-gcp "$(id_of cp-aws-1)"
+    sed 's/^/    /' "$work/ping"
+    within 20 "round trips with one network again" inside cp-aws-1 ping --count 10 cp-gcp-1
+    say "a node on a second network is noticed"
+}
+restarted() { [ "$(docker inspect --format '{{.RestartCount}}' "$1")" -gt 0 ]; }
+
+another_leads() { local now; now=$(leader); [ -n "$now" ] && [ "$now" != "$1" ]; }
+test_leader() {
+    local old start
+    operator kv set before leader-killed >/dev/null
+    old=$(leader || true)
+    [ -n "$old" ] || fail "nobody leads"
+    start=$(date +%s%N)
+    "${compose[@]}" --progress quiet kill "$old"
+    within 30 "another leader" another_leads "$old"
+    say "killed $old, which led; $(leader) leads after $((($(date +%s%N) - start) / 1000000)) ms (with the time to ask)"
+    operator kv set after leader-killed >/dev/null
+    "${compose[@]}" --progress quiet start "$old"
+    within 60 "$old healthy again" healthy "$old"
+}
+
+test_job() {
+    local url
+    mkdir -p "$FARQUORUM_INPUT"
+    cp README.md ARCHITECTURE.md CONTRIBUTING.md LICENSE "$FARQUORUM_INPUT"
+    chmod -R a+rX "$work/input"
+    operator worker list --format json >"$work/workers"
+    if grep -q '"command"' "$work/workers"; then fail "a worker advertises commands where there is no program to run"; fi
+    grep -q '"wordcount-map"' "$work/workers" || fail "no worker advertises wordcount-map"
+    operator job run wordcount --input /input --reducers 3 --format json >"$work/job" || { cat "$work/job" >&2; fail "the word count"; }
+    grep -o 's3://[^"]*/part-[0-9]*' "$work/job" | sort -u >"$work/parts"
+    while read -r url; do operator storage get "$url" </dev/null; done <"$work/parts" | LC_ALL=C sort >"$work/counted"
+    "$binary" job reference --input "$FARQUORUM_INPUT" | LC_ALL=C sort >"$work/expected"
+    [ -s "$work/expected" ] || fail "the reference is empty"
+    cmp "$work/expected" "$work/counted" || fail "the word count differs from that of one process"
+    say "word count: $(wc -l <"$work/counted") words, the same as by one process; no worker advertises commands"
+}
+
+test_restart() {
+    "${compose[@]}" --progress quiet restart
+    within 90 "all healthy after a restart" all_healthy
+    within 20 "the value of before the restart" has_value after leader-killed
+    has_value before leader-killed || fail "a value of before the leader was killed is lost"
+    operator storage get "$(head -1 "$work/parts")" >/dev/null || fail "an object is lost"
+    say "compose restart: values and objects are there"
+}
+has_value() { operator kv get "$1" | grep -q "$2"; }
+
+test_down() {
+    down
+    local left
+    left=$(docker ps --all --quiet --filter label=com.docker.compose.project=farquorum)$(docker network ls --quiet --filter label=com.docker.compose.project=farquorum)
+    [ -z "$left" ] || fail "left behind: $left"
+    [ "$(docker volume ls --quiet --filter label=com.docker.compose.project=farquorum | wc -l)" = 4 ] || fail "down took the volumes, or some are missing"
+    down --volumes
+    [ -z "$(docker volume ls --quiet --filter label=com.docker.compose.project=farquorum)" ] || fail "down --volumes left a volume"
+    if pgrep -f '^/farquorum (node|worker|gateway)' >/dev/null; then fail "processes are left: $(pgrep -af '^/farquorum' | head -3)"; fi
+    say "down: no container, no network, no process; the volumes went only when asked"
+}
+
+started=$SECONDS
+prepare
+size=$(docker image inspect --format '{{.Size}}' "$(setting FARQUORUM_IMAGE)")
+say "image: $((size / 1000)) kB"
+[ "$size" -lt 50000000 ] || fail "the image has $size bytes; 50,000,000 are allowed"
+if [ -n "$(docker ps --all --quiet --filter label=com.docker.compose.project=farquorum)" ]; then
+    compose=()
+    fail "the containers are there already; try: make compose-down"
+fi
+start=$(date +%s%N)
+up "$healthy_max"
+say "all nine healthy after $((($(date +%s%N) - start) / 1000000)) ms (asked: $healthy_max s)"
+test_shape
+test_round_trips
+test_nothing_bypasses
+test_leader
+test_job
+test_restart
+test_down
+say "passed in $((SECONDS - started)) s: engine $(docker version --format '{{.Server.Version}}'), compose $("${compose[@]}" version --short)"
