@@ -7,6 +7,7 @@ use figment::value::{Dict, Value};
 use crate::document::join;
 use crate::finding::{Origin, Report};
 use crate::keys::{self, Fallback, Key, Kind, Shape};
+use crate::names;
 use crate::text;
 
 /// Most clouds: every pair of them needs a link, so their number is squared.
@@ -120,7 +121,7 @@ fn refusal(key: &Key, value: &Value) -> String {
 /// all keys of the table.
 pub(crate) fn unknown_key(full: &str, table: &str, name: &str) -> String {
     let here: Vec<&str> = keys::names_inside(table);
-    if let Some(near) = keys::nearest(name, here.iter().copied()) {
+    if let Some(near) = names::nearest(name, here.iter().copied()) {
         return format!("unknown key; did you mean {}?", join(table, near));
     }
     let elsewhere: Vec<&str> = keys::keys()
@@ -131,7 +132,7 @@ pub(crate) fn unknown_key(full: &str, table: &str, name: &str) -> String {
     if !elsewhere.is_empty() {
         return format!("unknown key; did you mean {}?", elsewhere.join(" or "));
     }
-    if let Some(near) = keys::nearest(full, keys::keys().iter().map(|key| key.name)) {
+    if let Some(near) = names::nearest(full, keys::keys().iter().map(|key| key.name)) {
         return format!("unknown key; did you mean {near}?");
     }
     let place = if table.is_empty() { "at the top level".to_owned() } else { format!("in {table}") };

@@ -8,6 +8,7 @@ use crate::finding::{Origin, Report};
 use crate::keys::{self, Shape};
 use crate::layers::Layers;
 use crate::links::set_rtt;
+use crate::names;
 use crate::{overrides, text};
 
 /// Prefix of variables that are keys.
@@ -142,7 +143,7 @@ fn apply_peers(value: &str, origin: &Origin, layers: &mut Layers, report: &mut R
         };
         let Some(index) = names.iter().position(|known| known.as_deref() == Some(name)) else {
             let all: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
-            refuse(format!("no node {name} in the file, which gives the ids; {}", keys::known(name, &all)));
+            refuse(format!("no node {name} in the file, which gives the ids; {}", names::known(name, &all)));
             continue;
         };
         if kept.iter().any(|(other, _)| *other == index) {

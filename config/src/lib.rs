@@ -16,6 +16,7 @@ mod layers;
 mod links;
 mod load;
 mod members;
+mod names;
 mod overrides;
 pub mod presets;
 mod raw;
@@ -34,6 +35,7 @@ pub use finding::{ConfigErrors, Finding, Origin};
 pub use keys::{Fallback, Form, Key, Kind, keys};
 pub use load::{BUILT_IN, Loaded, Sources, load, load_text, read};
 pub use members::UnknownHost;
+pub use names::known;
 pub use shape::{
     Codel, Gilbert, GilbertKeys, Jitter, LinkShape, Loss, Quantiles, QuantilesError, Queue, ShapeError,
     ShapeKeys, Spread,

@@ -1,6 +1,6 @@
 //! Finding oneself in the configuration: a process that is not in the file must not start as somebody else.
 
-use crate::keys::known;
+use crate::names::known;
 use crate::types::{Config, Node, Worker};
 
 /// A host that the configuration does not name.

@@ -8,9 +8,9 @@ use figment::value::{Dict, Value};
 use serde::Serialize;
 
 use crate::finding::{Origin, Report};
-use crate::keys;
 use crate::layers::Layers;
 use crate::links::between;
+use crate::names;
 
 /// Source of the published figures. Single figures are quoted; the file is not part of the product.
 const PUBLISHED: &str = "published reference: Skyplane project, profiles/latency.csv at commit \
@@ -112,7 +112,7 @@ pub const PRESETS: &[Preset] = &[
 /// The names that exist, with the nearest first.
 pub fn preset(name: &str) -> Result<&'static Preset, String> {
     let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-    PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| keys::known(name, &names))
+    PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| names::known(name, &names))
 }
 
 impl Preset {

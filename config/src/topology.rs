@@ -4,8 +4,8 @@
 use figment::value::{Dict, Value};
 
 use crate::finding::{Origin, Report};
-use crate::keys;
 use crate::layers::Layers;
+use crate::{keys, names};
 
 /// A named topology: how many nodes each cloud has.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ pub const TOPOLOGIES: &[Topology] = &[
 /// The names that exist, with the nearest first.
 pub fn topology(name: &str) -> Result<&'static Topology, String> {
     let names: Vec<&str> = TOPOLOGIES.iter().map(|topology| topology.name).collect();
-    TOPOLOGIES.iter().find(|topology| topology.name == name).ok_or_else(|| keys::known(name, &names))
+    TOPOLOGIES.iter().find(|topology| topology.name == name).ok_or_else(|| names::known(name, &names))
 }
 
 /// Replaces the nodes by those of a named topology: `cp-<cloud>-<n>` at the addresses .11, .12, ... of the cloud.

@@ -46,7 +46,7 @@ pub enum LabError {
     UnknownHost {
         /// What was asked for.
         name: String,
-        /// All hosts.
+        /// The nearest name and all of them.
         known: String,
     },
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use farquorum_config::known;
 
 use super::folder::Folder;
 use crate::failure::Failure;
@@ -27,18 +28,15 @@ pub(crate) struct LogsArgs {
 pub(crate) fn run(folder: &Folder, args: &LogsArgs) -> Result<ExitCode, Failure> {
     let path = folder.log(&args.host);
     let mut file = std::fs::File::open(&path).map_err(|error| {
-        let known: Vec<String> = std::fs::read_dir(folder.root.join("logs"))
+        let mut hosts: Vec<String> = std::fs::read_dir(folder.root.join("logs"))
             .into_iter()
             .flatten()
             .flatten()
             .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()))
             .collect();
-        Failure::usage(format!(
-            "no log of {:?} ({}: {error}); there are: {}",
-            args.host,
-            path.display(),
-            known.join(", ")
-        ))
+        hosts.sort();
+        let (host, path, known) = (&args.host, path.display(), known(&args.host, &hosts));
+        Failure::usage(format!("no log of {host:?} ({path}: {error}); {known}"))
     })?;
     let mut text = String::new();
     // The last part is enough for any number of lines that a person reads.

@@ -13,6 +13,9 @@ pub(crate) const LINE_MAX: usize = 1 << 20;
 /// State of a host on which nothing was started: the operator's, and every one of a bare network.
 pub(crate) const NOTHING_RUNS: &str = "-";
 
+/// What a person may say in place of a host: the node that leads. The verbs put its name in before they ask.
+pub(crate) const LEADER: &str = "leader";
+
 /// What is asked of the supervisor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,14 +5,14 @@ use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use farquorum_config::ShapeKeys;
+use farquorum_config::{ShapeKeys, known};
 use farquorum_netem::wan::{WanControl, WanError};
 
 use super::changed::AtStart;
 use super::network::Network;
 use super::periods::Periods;
 use super::process::{Process, Program};
-use super::protocol::{NOTHING_RUNS, Request, Response, SimStatus};
+use super::protocol::{LEADER, NOTHING_RUNS, Request, Response, SimStatus};
 use super::reaper::Reaper;
 use super::{report, server};
 
@@ -151,6 +151,11 @@ impl Supervisor {
     }
 
     fn change_link(&self, from: &str, to: &str, change: &ShapeKeys) -> Result<Option<u64>, String> {
+        let clouds = &self.lab.spec().clouds;
+        if let Some(name) = [from, to].into_iter().find(|name| !clouds.contains_key(*name)) {
+            let known = known(name, clouds.keys());
+            return Err(WanError::UnknownCloud { name: name.to_owned(), known }.to_string());
+        }
         let links = self.control.links().map_err(|error| error.to_string())?;
         let current = links.iter().find(|link| link.from == from && link.to == to).ok_or_else(|| {
             let known: Vec<String> = links.iter().map(|link| format!("{} {}", link.from, link.to)).collect();
@@ -166,11 +171,14 @@ impl Supervisor {
         act: impl FnOnce(&mut Process, &Reaper) -> Result<(), String>,
     ) -> Result<Option<u64>, String> {
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
-        let known: Vec<String> = processes.iter().map(|process| process.program.host.clone()).collect();
+        let hosts: Vec<String> = processes.iter().map(|process| process.program.host.clone()).collect();
+        // `leader` is no host, but the verbs that end here take it where something runs.
+        let leader = (!hosts.is_empty()).then_some(LEADER);
+        let names = hosts.iter().map(String::as_str).chain(leader);
         let process = processes
             .iter_mut()
             .find(|process| process.program.host == host)
-            .ok_or_else(|| format!("nothing runs on a host {host:?}; there are: {}", known.join(", ")))?;
+            .ok_or_else(|| format!("nothing runs on a host {host:?}; {}", known(host, names)))?;
         act(process, &self.reaper).map(|()| None)
     }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::folder::Folder;
-use super::protocol::{Exec, NOTHING_RUNS, Request, Response};
+use super::protocol::{Exec, LEADER, NOTHING_RUNS, Request, Response};
 use super::ready;
 use super::socket::{self, answer, ask};
 use crate::args::Global;
@@ -80,7 +80,7 @@ pub(crate) fn process(
     request: impl FnOnce(String) -> Request,
 ) -> Result<ExitCode, Failure> {
     something_runs(folder)?;
-    let host = if host == "leader" { ready::leader(folder)? } else { host.to_owned() };
+    let host = if host == LEADER { ready::leader(folder)? } else { host.to_owned() };
     let request = request(host.clone());
     ask(&folder.socket()?, &request)?;
     output::write_line(&host)?;

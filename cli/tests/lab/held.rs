@@ -58,7 +58,7 @@ impl Held {
                 left.push(format!("process {pid} is in {}", kept.display()));
             }
         }
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
         for kept in self.namespaces.iter().filter(|kept| mounts.contains(&*kept.to_string_lossy())) {
             left.push(format!("{} is mounted", kept.display()));
         }

@@ -13,6 +13,8 @@ mod leftovers;
 mod links;
 mod logs;
 mod measure;
+mod names;
+mod noticed;
 mod programs;
 mod relay;
 mod remains;

@@ -38,7 +38,7 @@ fn what_cannot_be_run_says_why() {
     let exec = |args: &[&str]| run(sim.command(&[&["sim", "exec"], args].concat()));
     exec(&["worker-gpc-1", "--", "true"])
         .code(2)
-        .says(&["no host `worker-gpc-1` in the lab; known: cp-aws-1", "worker-gcp-1"]);
+        .says(&["no host `worker-gpc-1` in the lab; did you mean worker-gcp-1? Known: cp-aws-1"]);
     exec(&["worker-gcp-1", "--", "no-such-program"]).code(2).says(&["no-such-program on worker-gcp-1"]);
     exec(&["worker-gcp-1", "true"]).code(2).says(&["--"]);
 }

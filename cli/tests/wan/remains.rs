@@ -55,7 +55,7 @@ fn leaves_nothing(lab: &Lab, up: &[&str], end: End, processes: usize) {
     assert!(held.sockets.len() > 8, "ways in and the control socket: {held:?}");
     assert!(!held.written.is_empty(), "at least a log: {held:?}");
     let folder = sim.folder().canonicalize().unwrap();
-    let outside: Vec<_> = held.written.iter().filter(|file| !file.starts_with(&folder)).collect();
+    let outside = outside(&held, &folder);
     assert!(outside.is_empty(), "{end:?}: open for writing outside of {}: {outside:?}", folder.display());
 
     match end {
@@ -71,15 +71,25 @@ fn leaves_nothing(lab: &Lab, up: &[&str], end: End, processes: usize) {
     assert_eq!(home.files(), BTreeSet::new(), "files outside of the state folder");
     assert_eq!(self::mounts(), mounts);
     sim.down(true);
-    let state: Vec<_> = std::fs::read_dir(lab.state.path().join("sim")).unwrap().flatten().collect();
-    assert!(state.is_empty(), "after --purge: {state:?}");
+    assert_eq!(state_left(lab), Vec::<PathBuf>::new(), "after --purge");
+}
+
+/// Files that it has open for writing outside of its folder.
+pub(super) fn outside<'a>(held: &'a Held, folder: &Path) -> Vec<&'a PathBuf> {
+    held.written.iter().filter(|file| !file.starts_with(folder)).collect()
+}
+
+/// What lies where simulations have their folders.
+pub(super) fn state_left(lab: &Lab) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(lab.state.path().join("sim")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
 }
 
 /// The folders that programs write to by themselves, all of them empty.
-struct Home(tempfile::TempDir);
+pub(super) struct Home(tempfile::TempDir);
 
 impl Home {
-    fn new(lab: &Lab) -> Self {
+    pub(super) fn new(lab: &Lab) -> Self {
         // Beside the state folder, not in it.
         let parent = lab.state.path().parent().unwrap();
         Self(tempfile::Builder::new().prefix("fqhome").tempdir_in(parent).unwrap())
@@ -99,15 +109,18 @@ impl Home {
         output.status.success()
     }
 
-    fn files(&self) -> BTreeSet<PathBuf> {
-        let inside: &Path = self.0.path();
-        std::fs::read_dir(inside).unwrap().map(|entry| entry.unwrap().path()).collect()
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(super) fn files(&self) -> BTreeSet<PathBuf> {
+        std::fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 }
 
-/// Mount points that this machine's own mount namespace has of the lab's kind: none may come.
-fn mounts() -> BTreeSet<String> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+/// Mount points that this thread's own mount namespace has of the lab's kind: none may come.
+pub(super) fn mounts() -> BTreeSet<String> {
+    let text = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     let point = |line: &str| line.split(' ').nth(4).map(str::to_owned);
     let of_the_lab = |point: &String| {
         point.starts_with("/proc") || point.contains("/fq") || point.starts_with("/run/netns")
@@ -121,7 +134,7 @@ fn held_with(supervisor: i32, processes: usize) -> Held {
 }
 
 /// Looks until it is as wanted, or for 20 seconds; gives the last look.
-fn settled<T>(look: impl Fn() -> T, wanted: impl Fn(&T) -> bool) -> T {
+pub(super) fn settled<T>(look: impl Fn() -> T, wanted: impl Fn(&T) -> bool) -> T {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         let found = look();
@@ -130,20 +143,4 @@ fn settled<T>(look: impl Fn() -> T, wanted: impl Fn(&T) -> bool) -> T {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// What keeps a namespace of a simulation open is found, and by name: here the test itself does.
-#[test]
-fn a_namespace_that_somebody_keeps_is_seen() {
-    let Some(lab) = Lab::enter() else { return };
-    let sim = lab.up(&["--no-cluster"]);
-    let supervisor = machine::supervisor(lab.state.path()).unwrap();
-    let held = Held::by(supervisor);
-    let kept = std::fs::File::open(format!("/proc/{supervisor}/ns/net")).unwrap();
-    sim.down(true);
-    let (left, me) = (held.left(), std::process::id());
-    assert_eq!(left.len(), 1, "{left:?}");
-    assert!(left[0].starts_with(&format!("process {me} is in net:[")), "{left:?}");
-    drop(kept);
-    assert_eq!(held.left(), Vec::<String>::new());
 }

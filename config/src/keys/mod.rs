@@ -151,27 +151,6 @@ pub(crate) fn pattern_of(path: &str) -> String {
     pattern
 }
 
-/// The candidate that is nearest to `word`, when one is near enough to be meant.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowance = (word.chars().count() / 3).max(2);
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= allowance && *distance < candidate.chars().count())
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// The rest of a message about an unknown name: the nearest known one and all of them.
-pub(crate) fn known(word: &str, candidates: &[&str]) -> String {
-    let list = candidates.join(", ");
-    match nearest(word, candidates.iter().copied()) {
-        Some(near) => format!("did you mean {near}? Known: {list}"),
-        None if candidates.is_empty() => "none is known".to_owned(),
-        None => format!("known: {list}"),
-    }
-}
-
 impl Kind {
     /// What is allowed, to stand behind "must be".
     pub fn allowed(&self) -> String {

@@ -107,7 +107,7 @@ fn known_cloud(raw: &Raw, label: Option<&str>, path: &str, report: &mut Report) 
         return false;
     }
     let labels: Vec<&str> = raw.clouds.keys().map(String::as_str).collect();
-    let message = format!("no such cloud; {}", crate::keys::known(label, &labels));
+    let message = format!("no such cloud; {}", crate::names::known(label, &labels));
     report.error(path, Some(crate::text::quoted(label)), message);
     false
 }

@@ -24,7 +24,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::thread;
 
-use farquorum_config::LabBackend;
+use farquorum_config::{LabBackend, known};
 use nix::sched::{CloneFlags, setns};
 
 pub(crate) use address::ipv4_of;
@@ -35,7 +35,6 @@ pub use enter::{Entered, enter};
 pub use guest::join;
 pub use netns::in_netns;
 pub use probe::{NotPermitted, Privilege, probe};
-pub(crate) use spec::known;
 pub use spec::{HostSpec, LabSpec, MACHINE_INTERFACE, OBJECT_STORE, OPERATOR};
 
 use crate::error::{Doing, LabError};
@@ -105,8 +104,9 @@ impl Lab {
 
     /// [`Lab::netns`], or an error with the hosts that there are.
     pub fn netns_of(&self, host: &str) -> Result<BorrowedFd<'_>, LabError> {
+        let names = || self.spec.hosts.iter().map(|host| &host.name);
         self.netns(host)
-            .ok_or_else(|| LabError::UnknownHost { name: host.to_string(), known: known(self.netns.keys()) })
+            .ok_or_else(|| LabError::UnknownHost { name: host.to_string(), known: known(host, names()) })
     }
 
     /// Makes a command start inside a host: it enters the host's network namespace between fork and exec.

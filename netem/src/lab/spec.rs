@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use farquorum_config::{Config, Ipv4Net, LabBackend, Link, LinkShape};
+use farquorum_config::{Config, Ipv4Net, LabBackend, Link, LinkShape, known};
 
 use super::address::ipv6_of;
 use super::{gateway, netns};
@@ -79,7 +79,7 @@ impl LabSpec {
         let network = clouds.get(operator_cloud).ok_or_else(|| {
             LabError::Spec(format!(
                 "lab.operator_cloud = \"{operator_cloud}\" is no cloud; {}",
-                known(clouds.keys())
+                known(operator_cloud, clouds.keys())
             ))
         })?;
         hosts.push(HostSpec {
@@ -125,7 +125,7 @@ impl LabSpec {
                 )));
             }
             let Some(network) = self.clouds.get(&host.cloud) else {
-                let clouds = known(self.clouds.keys());
+                let clouds = known(&host.cloud, self.clouds.keys());
                 return Err(LabError::Spec(format!(
                     "host `{}`: `{}` is no cloud; {clouds}",
                     host.name, host.cloud
@@ -155,10 +155,12 @@ impl LabSpec {
         }
         for link in &self.links {
             if !missing.remove(&(&link.from, &link.to)) {
-                let clouds = known(self.clouds.keys());
+                let clouds: Vec<&str> = self.clouds.keys().map(String::as_str).collect();
                 return Err(LabError::Spec(format!(
-                    "link {} -> {} is given twice or joins no two clouds; {clouds}",
-                    link.from, link.to
+                    "link {} -> {} is given twice or joins no two clouds; known: {}",
+                    link.from,
+                    link.to,
+                    clouds.join(", ")
                 )));
             }
             let shape_error =
@@ -183,11 +185,6 @@ fn host(name: &str, cloud: &str, address: &str) -> Result<HostSpec, LabError> {
         ))
     })?;
     Ok(HostSpec { name: name.to_string(), cloud: cloud.to_string(), address })
-}
-
-pub(crate) fn known<T: AsRef<str>>(names: impl Iterator<Item = T>) -> String {
-    let names: Vec<_> = names.map(|name| name.as_ref().to_string()).collect();
-    format!("known: {}", names.join(", "))
 }
 
 #[cfg(test)]

@@ -28,8 +28,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::Builder;
 
+use farquorum_config::known;
+
 use crate::error::{Doing, LabError};
-use crate::lab::{LabSpec, known};
+use crate::lab::LabSpec;
 use crate::wan::{COMMANDS_MAX, Names, Wan, WanControl, raise_priority};
 use connection::Way;
 use engine::Engine;

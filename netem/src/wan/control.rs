@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender, channel};
 use std::time::Duration;
 
-use farquorum_config::{LinkShape, ShapeError};
+use farquorum_config::{LinkShape, ShapeError, known};
 
 use super::counters::LinkReport;
 use super::lateness::{Lateness, LatenessMark};
 use super::strays::Strays;
 use crate::clock;
-use crate::lab::{LabSpec, known};
+use crate::lab::LabSpec;
 
 /// A request to the WAN was refused.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum WanError {
     UnknownCloud {
         /// What was asked for.
         name: String,
-        /// All clouds.
+        /// The nearest name and all clouds.
         known: String,
     },
     /// No cloud or host of that name.
@@ -31,7 +31,7 @@ pub enum WanError {
     UnknownSite {
         /// What was asked for.
         name: String,
-        /// All clouds and hosts.
+        /// The nearest name and all clouds and hosts.
         known: String,
     },
     /// A value of the new shape is out of range.
@@ -88,14 +88,14 @@ impl Names {
         let found = self.clouds.iter().position(|cloud| cloud == name);
         found.ok_or_else(|| WanError::UnknownCloud {
             name: name.to_string(),
-            known: known(self.clouds.iter()),
+            known: known(name, &self.clouds),
         })
     }
 
     fn site(&self, name: &str) -> Result<Site, WanError> {
         let host = || self.hosts.iter().position(|host| host == name).map(Site::Host);
         let found = self.clouds.iter().position(|cloud| cloud == name).map(Site::Cloud).or_else(host);
-        let all = || known(self.clouds.iter().chain(&self.hosts));
+        let all = || known(name, self.clouds.iter().chain(&self.hosts));
         found.ok_or_else(|| WanError::UnknownSite { name: name.to_string(), known: all() })
     }
 }

@@ -178,8 +178,11 @@ pub(crate) fn unknown_names() {
         (wan.set_link("aws", "aliyun", shape(0.0)), "no cloud `aliyun` in the lab; known: aws, azure, gcp"),
         (wan.set_link("aws-11", "gcp", shape(0.0)), "no cloud `aws-11`"),
         (wan.set_link("aws", "gcp", shape(2.0)), "loss = 2.0: must be a share from 0 to 1"),
-        (wan.cut("aws", "gpc"), "no cloud or host `gpc`"),
-        (wan.isolate("aws-13"), "aws-11"),
+        (
+            wan.cut("aws", "gpc"),
+            "no cloud or host `gpc` in the lab; did you mean gcp? Known: aws, azure, gcp, ",
+        ),
+        (wan.isolate("aws-113"), "no cloud or host `aws-113` in the lab; did you mean aws-11? Known: "),
     ];
     for (result, part) in errors {
         let text = result.expect_err("an error").to_string();

@@ -16,7 +16,7 @@ use farquorum_client::Context;
 use self::script::Expectation;
 use self::timeline::{Act, Timed};
 use super::folder::Folder;
-use super::protocol::Request;
+use super::protocol::{LEADER, Request};
 use super::ready;
 use super::socket::ask;
 use crate::commands::cluster::Connection;
@@ -100,11 +100,11 @@ struct Player<'a> {
 impl Player<'_> {
     fn ask(&mut self, mut request: Request) -> Result<(), Failure> {
         match &mut request {
-            Request::Kill { host } | Request::Pause { host } if host == "leader" => {
+            Request::Kill { host } | Request::Pause { host } if host == LEADER => {
                 *host = ready::leader(self.folder)?;
                 self.fallen = Some(host.clone());
             }
-            Request::Resume { host } | Request::Restart { host } if host == "leader" => {
+            Request::Resume { host } | Request::Restart { host } if host == LEADER => {
                 let none = || Failure::usage("`leader` was neither killed nor paused before");
                 *host = self.fallen.clone().ok_or_else(none)?;
             }
