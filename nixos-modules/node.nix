@@ -94,6 +94,9 @@ in
         ConditionPathExists = cfg.certificate;
       };
       serviceConfig = plain.unit.sandbox // plain.unit.supervision // {
+        # The log's second witness needs the kernel's boot id (/proc/sys/kernel/random/boot_id): without it the end of a
+        # log that was torn by a kill would stay in doubt. Other processes stay invisible (ProtectProc).
+        ProcSubset = "all";
         StateDirectory = "farquorum";
         RuntimeDirectory = "farquorum-node";
         LoadCredential = plain.unit.credentials { inherit (cfg) name certificate key authorities; };
