@@ -29,6 +29,8 @@ need() {
     local tool missing=()
     declare -A packages=([qemu-system-x86_64]=qemu-system-x86 [cpio]=cpio [ip]=iproute2 [mkfs.ext4]=e2fsprogs
         [strip]=binutils [dpkg-deb]=dpkg)
+    # What the test asks with.
+    [ "$verb" != test ] || packages+=([jq]=jq [pgrep]=procps)
     for tool in "${!packages[@]}"; do
         PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || missing+=("${packages[$tool]}")
     done

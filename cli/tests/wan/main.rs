@@ -14,6 +14,7 @@ mod links;
 mod logs;
 mod measure;
 mod names;
+mod node_program;
 mod noticed;
 mod programs;
 mod relay;
