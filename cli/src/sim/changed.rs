@@ -63,6 +63,7 @@ mod tests {
             to: to.to_owned(),
             shape,
             cut: false,
+            cut_host_pairs: 0,
             counters: Counters::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! Pid 1 of the simulation: holds the network, the processes of its hosts, and answers on the control socket. When it
 //! ends, by whatever means, the kernel ends everything else with it; over relays its guard does.
 
+use std::collections::BTreeSet;
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -151,12 +152,12 @@ impl Supervisor {
     }
 
     fn change_link(&self, from: &str, to: &str, change: &ShapeKeys) -> Result<Option<u64>, String> {
-        let clouds = &self.lab.spec().clouds;
-        if let Some(name) = [from, to].into_iter().find(|name| !clouds.contains_key(*name)) {
-            let known = known(name, clouds.keys());
+        let links = self.control.links().map_err(|error| error.to_string())?;
+        let clouds: BTreeSet<&str> = links.iter().map(|link| link.from.as_str()).collect();
+        if let Some(name) = [from, to].into_iter().find(|name| !clouds.contains(name)) {
+            let known = known(name, clouds);
             return Err(WanError::UnknownCloud { name: name.to_owned(), known }.to_string());
         }
-        let links = self.control.links().map_err(|error| error.to_string())?;
         let current = links.iter().find(|link| link.from == from && link.to == to).ok_or_else(|| {
             let known: Vec<String> = links.iter().map(|link| format!("{} {}", link.from, link.to)).collect();
             format!("there is no link from {from} to {to}; the links are: {}", known.join(", "))

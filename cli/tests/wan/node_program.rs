@@ -14,7 +14,7 @@ fn a_kill_reaches_what_the_program_started() {
     let Some(lab) = Lab::enter() else { return };
     // As one that starts a machine: it waits for what it started.
     let program = lab.state.path().join("node");
-    file(&lab, "node", &format!("#!/bin/sh\n{BINARY} \"$@\" &\nwait\n"));
+    file(&lab, "node", format!("#!/bin/sh\n{BINARY} \"$@\" &\nwait\n"));
     set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     let sim = lab.up(&["--node-program", &program.display().to_string()]);
 

@@ -80,7 +80,7 @@ fn a_file_beside_the_folder_is_seen() {
     inside.wait().unwrap();
     assert_eq!(held.left(), Vec::<String>::new(), "a file is not what the kernel holds");
     assert_eq!(home.files(), BTreeSet::from([at_home]));
-    assert_eq!(state_left(&lab), [in_state.clone()]);
+    assert_eq!(state_left(&lab), std::slice::from_ref(&in_state));
     remove_file(in_state).unwrap();
     assert_eq!(state_left(&lab), Vec::<PathBuf>::new());
 }

@@ -13,9 +13,9 @@ use std::fs;
 use std::io::BufRead as _;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use farquorum_netem::lab;
+use farquorum_netem::{clock, lab};
 use nix::mount::{MsFlags, mount, umount};
 use nix::net::if_::if_nametoindex;
 use nix::sys::signal::{Signal, kill};
@@ -66,9 +66,10 @@ fn run() -> Outcome<String> {
 }
 
 fn appears(what: &str, there: impl Fn() -> bool) -> Outcome<()> {
-    let until = Instant::now() + DEVICE_WAIT_MAX;
+    let wait_ns = u64::try_from(DEVICE_WAIT_MAX.as_nanos())?;
+    let until_ns = clock::now_ns().saturating_add(wait_ns);
     while !there() {
-        if Instant::now() > until {
+        if clock::now_ns() > until_ns {
             return Err(format!("{what} did not appear within {DEVICE_WAIT_MAX:?}").into());
         }
         thread::sleep(Duration::from_millis(5));

@@ -171,7 +171,7 @@ impl Relays {
 fn host_of(spec: &LabSpec, name: &str) -> Result<usize, LabError> {
     spec.hosts.iter().position(|host| host.name == name).ok_or_else(|| LabError::UnknownHost {
         name: name.to_string(),
-        known: known(spec.hosts.iter().map(|host| &host.name)),
+        known: known(name, spec.hosts.iter().map(|host| &host.name)),
     })
 }
 

@@ -60,13 +60,13 @@ proptest! {
         step in 1usize..60,
     ) {
         let mut pipe = Pipe::default();
-        let mut expected = Vec::new();
+        let mut expected: Vec<u8> = Vec::new();
         let mut due = Vec::new();
         let mut last_ns = 0;
         for (bytes, at_ns) in &pieces {
             pipe.push(bytes, *at_ns);
             last_ns = last_ns.max(*at_ns);
-            expected.extend(bytes);
+            expected.extend_from_slice(bytes);
             due.extend(std::iter::repeat_n(last_ns, bytes.len()));
         }
         let mut out = Vec::new();

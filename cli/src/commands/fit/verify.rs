@@ -44,7 +44,7 @@ pub(super) fn run(
     let simulated = load(&out)?;
     let across = real.dimensions.differences(&simulated.dimensions).into_iter().map(|found| found.name);
     let options = Options {
-        tolerances: Tolerances::default().with(TOLERANCES.into_iter()).map_err(Failure::failed)?,
+        tolerances: Tolerances::default().with(TOLERANCES).map_err(Failure::failed)?,
         across: across.collect(),
         only: BTreeSet::from(["rtt".to_owned()]),
         seed: 1,
@@ -84,10 +84,9 @@ fn configuration(global: &Global, pairs: &[FittedPair], links: &str) -> Result<S
     }
     let fitted: Table = links.parse().map_err(Failure::failed)?;
     let fitted = fitted.get("links").and_then(Value::as_array).cloned().unwrap_or_default();
-    match table.entry("links").or_insert_with(|| Value::Array(Vec::new())) {
-        Value::Array(all) => all.extend(fitted),
-        // The loader says what is wrong with it.
-        _ => {}
+    // Something else than a list of links: the loader says what is wrong with it.
+    if let Value::Array(all) = table.entry("links").or_insert_with(|| Value::Array(Vec::new())) {
+        all.extend(fitted);
     }
     toml::to_string(&table).map_err(Failure::failed)
 }
