@@ -65,6 +65,10 @@ impl Gateway {
                 }
                 started => started,
             },
+            LabBackend::Relay => Err(LabError::Spec(
+                "lab.backend = \"relay\" carries no packets, and a gateway passes packets; allowed here: auto, user, kernel"
+                    .to_string(),
+            )),
         }
     }
 

@@ -97,10 +97,6 @@ const CASES: &[Case] = &[
         name: "a_gateway_shapes_or_passes_nothing",
         run: || harness::inside(User::Caller, gateway::shaped_or_nothing),
     },
-    Case {
-        name: "a_gateway_shapes_or_passes_nothing_without_root",
-        run: || harness::inside(User::Nobody, gateway::shaped_or_nothing),
-    },
     Case { name: "unknown_names_are_refused", run: || harness::inside(User::Caller, network::unknown_names) },
     Case { name: "kill_leaves_nothing", run: life::kill_leaves_nothing },
     Case { name: "the_host_reaches_the_lab", run: life::forwarder },
