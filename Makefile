@@ -25,7 +25,7 @@ build: deps ## build bin/farquorum
 test: lint build ## lint, and every test that needs no Docker and no virtual machine
 	@ci/test.sh
 
-test-all: test nix-test gate vm-test ## those, and what needs Docker or a virtual machine
+test-all: test nix-test gate vm-test ## those, and both backends of the WAN in a virtual machine
 
 vm-test: deps ## both backends of the WAN side by side, in a virtual machine whose kernel has netem
 	@ci/vm.sh

@@ -38,5 +38,6 @@ kernel_unpack() {
         [ -n "$file" ] || { echo "$0: $(basename "$kernel_package") has no module $module" >&2; return 2; }
         cp "$file" "$modules"
     done
+    # shellcheck disable=SC2034 # for the script that sources this
     kernel_image=$(find "$tree/boot" -name 'vmlinuz*' -print -quit)
 }

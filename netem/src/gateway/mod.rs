@@ -55,10 +55,6 @@ impl Gateway {
         match spec.backend {
             LabBackend::User => user(&spec, &sides, &mut socket, "asked for"),
             LabBackend::Kernel => in_kernel(&spec, &sides, &mut socket, "asked for"),
-            LabBackend::Relay => Err(LabError::Spec(
-                "lab.backend is relay, which joins processes of one machine; a gateway takes user, kernel or auto"
-                    .to_string(),
-            )),
             LabBackend::Auto => match in_kernel(&spec, &sides, &mut socket, "netem is there") {
                 Err(LabError::NoNetem(why)) | Err(LabError::Spec(why)) => {
                     user(&spec, &sides, &mut socket, &why)
