@@ -16,7 +16,11 @@ mapfile -t failed < <(sed -n 's/^    `\(-p .*\)`$/\1/p' "$log" | sort -u)
 [ "${#failed[@]}" -gt 0 ] || exit 1
 for target in "${failed[@]}"; do
     echo "ci/test.sh: FAILED ONCE: $target; running it again, alone"
-    read -ra args <<<"$target"
+    # With --workspace the dependencies keep the features that they are built with.
+    case $target in
+    *' --test '*) args=(--workspace --test "${target##* }") ;;
+    *) read -ra args <<<"$target" ;;
+    esac
     "$here/cargo.sh" test --locked "${args[@]}"
     echo "ci/test.sh: UNSTABLE: $target failed once and passed once"
 done

@@ -130,7 +130,9 @@ pub(crate) fn run(global: &Global, args: &RenderArgs) -> Result<ExitCode, Failur
 
 /// The path of the configuration below the output folder, where Terraform looks for it; elsewhere its name alone.
 fn below(file: &Path, out: &Path) -> String {
-    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // The folder of a bare file name is "", which has no absolute form.
+    let named = |path: &Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+    let whole = |path: &Path| std::path::absolute(named(path)).unwrap_or_else(|_| path.to_owned());
     let (file, out) = (whole(file), whole(out));
     let name = file.file_name().map(Path::new).unwrap_or(&file);
     file.strip_prefix(&out).unwrap_or(name).to_string_lossy().into_owned()

@@ -1,5 +1,7 @@
 //! `farquorum doctor` inside a host of the emulated network: its node runs, its peers answer or do not.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::lab::{BINARY, Sim};
@@ -21,6 +23,15 @@ fn states<'a>(report: &'a Value, about: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// Waits until a node leads: the one that was killed may have been it, and the parts that follow need one.
+fn leads_again(sim: &Sim) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while !sim.run(&["status"]).status.success() {
+        assert!(Instant::now() < until, "no leader within 30 s");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// Well, with a dead peer, with another's certificate, with none.
 pub(crate) fn on_a_host(sim: &Sim) {
     let certs = sim.folder().join("certs").display().to_string();
@@ -37,6 +48,7 @@ pub(crate) fn on_a_host(sim: &Sim) {
     assert_eq!(states(&dead, "cp-azure-1 (grpc): cannot reach"), ["failed"], "{dead:#}");
     assert!(dead.to_string().contains("the host is there, but nothing listens: start the node"), "{dead:#}");
     sim.verb(&["restart", "cp-azure-1"]);
+    leads_again(sim);
 
     let nothing = doctor(sim, "cp-aws-1", "/nonexistent").code(1).json();
     assert_eq!(states(&nothing, "cannot read /nonexistent/cp-aws-1.crt"), ["failed"]);

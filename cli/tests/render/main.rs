@@ -69,6 +69,8 @@ fn what_is_written_is_current_and_carries_the_digest_of_the_file() {
     let digest = hex::encode(Sha256::digest(text(&folder, "farquorum.toml").as_bytes()));
     for file in FILES {
         assert!(text(&folder, file).contains(&digest), "{file}");
+        let here = folder.path().display().to_string();
+        assert!(!text(&folder, file).contains(&here), "{file} names the folder that it was made in");
     }
     let again = ran(&folder, &["-o", "json"]).ok().json();
     assert_eq!(again["toml_sha256"], digest.as_str());
