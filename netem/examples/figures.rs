@@ -44,6 +44,7 @@ fn exactness() -> Result<(), Box<dyn Error>> {
     };
     let both = [(&quiet, "quiet", "0.3 ms or 1 %", "0.1 ms"), (&loaded, "one core loaded", "1 ms", "0.3 ms")];
     for (figures, when, least, goal) in both {
+        row(&format!("p50 of an RTT with no delay, {when}"), &format!("{:.3} ms", figures.floor_ms), "", "");
         for rtt in &figures.rtts {
             let what = format!("p50 error of an RTT of {} ms, {when}", rtt.configured_ms);
             row(&what, &format!("{:+.3} ms", rtt.error_ms), least, goal);

@@ -26,6 +26,9 @@ pub struct RttError {
 /// Errors of several round-trip times, and how late packets were handed over meanwhile.
 #[derive(Clone, Debug, Serialize)]
 pub struct LabFigures {
+    /// Median with no delay configured: what the hosts' own network stacks and the emulator's work take, milliseconds. It
+    /// is part of every error below.
+    pub floor_ms: f64,
     /// One for each configured time.
     pub rtts: Vec<RttError>,
     /// Over all of them.
@@ -38,8 +41,7 @@ pub fn rtt_errors(rtts_ms: &[f64], echoes: u16) -> Result<LabFigures, LabError> 
     let (control, start) = (lab.control(), lab.control().lateness_mark().map_err(stopped)?);
     let ((target, _), (_, netns)) = (host(&lab, "east-11")?, host(&lab, "west-11")?);
     let address = target.address;
-    let mut rtts = Vec::with_capacity(rtts_ms.len());
-    for configured_ms in rtts_ms {
+    let median = |configured_ms: f64| {
         let shape = LinkShape { delay_ms: configured_ms / 2.0, ..LinkShape::default() };
         for (from, to) in [("west", "east"), ("east", "west")] {
             control.set_link(from, to, shape.clone()).map_err(stopped)?;
@@ -50,15 +52,17 @@ pub fn rtt_errors(rtts_ms: &[f64], echoes: u16) -> Result<LabFigures, LabError> 
         let mut answers: Vec<_> = measured.into_iter().flatten().collect();
         answers.sort();
         let median = answers.get(answers.len() / 2).copied().unwrap_or_default();
-        rtts.push(RttError {
-            configured_ms: *configured_ms,
-            error_ms: median.as_secs_f64() * 1e3 - configured_ms,
-            answered: answers.len(),
-        });
+        Ok::<_, LabError>((median.as_secs_f64() * 1e3, answers.len()))
+    };
+    let (floor_ms, _) = median(0.0)?;
+    let mut rtts = Vec::with_capacity(rtts_ms.len());
+    for configured_ms in rtts_ms {
+        let (median_ms, answered) = median(*configured_ms)?;
+        rtts.push(RttError { configured_ms: *configured_ms, error_ms: median_ms - configured_ms, answered });
     }
     let lateness = control.lateness_since(&start).map_err(stopped)?;
     lab.stop();
-    Ok(LabFigures { rtts, lateness })
+    Ok(LabFigures { floor_ms, rtts, lateness })
 }
 
 /// How long each of `count` changes of a link took to be in force, microseconds, sorted.
