@@ -50,12 +50,7 @@ pub(crate) fn run(global: &Global, args: NodeArgs) -> Result<ExitCode, Failure> 
     let Verb::Run(args) = args.verb;
     logging::start(args.log_format);
     let config = loaded(global)?.config;
-    if config.node(&args.name).is_none() {
-        let known: Vec<&str> = config.nodes.iter().map(|node| node.name.as_str()).collect();
-        let message =
-            format!("--name {:?} is no node of the configuration; it has {}", args.name, known.join(", "));
-        return Err(Failure::usage(message));
-    }
+    config.require_node(&args.name).map_err(|unknown| Failure::usage(format!("--name: {unknown}")))?;
     let supervisor = Supervisor::of_process();
     let serving = CancellationToken::new();
     let options = NodeOptions {

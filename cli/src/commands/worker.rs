@@ -60,12 +60,7 @@ pub(crate) fn run(global: &Global, args: WorkerArgs) -> Result<ExitCode, Failure
 fn serve(global: &Global, args: RunArgs) -> Result<ExitCode, Failure> {
     logging::start(args.log_format);
     let config = loaded(global)?.config;
-    if config.worker(&args.name).is_none() {
-        let known: Vec<&str> = config.workers.iter().map(|worker| worker.name.as_str()).collect();
-        let message =
-            format!("--name {:?} is no worker of the configuration; it has {}", args.name, known.join(", "));
-        return Err(Failure::usage(message));
-    }
+    config.require_worker(&args.name).map_err(|unknown| Failure::usage(format!("--name: {unknown}")))?;
     let certs = Layout::new(&args.certs);
     let supervisor = Supervisor::of_process();
     let serving = CancellationToken::new();

@@ -85,10 +85,10 @@ fn flags_are_refused_with_what_is_allowed() {
             &["--input nowhere", "No such file", "any file or folder with text"],
         ),
         (
-            &["node", "run", "--name", "cp-1", "--data-dir", "d"],
-            &["--name \"cp-1\" is no node", "cp-aws-1, cp-gcp-1, cp-azure-1"],
+            &["node", "run", "--name", "cp-gpc-1", "--data-dir", "d"],
+            &["--name: no node cp-gpc-1", "did you mean cp-gcp-1?", "cp-aws-1, cp-gcp-1, cp-azure-1"],
         ),
-        (&["worker", "run", "--name", "w-1"], &["--name \"w-1\" is no worker", "worker-aws-1, worker-aws-2"]),
+        (&["worker", "run", "--name", "w-1"], &["--name: no worker w-1", "worker-aws-1, worker-aws-2"]),
     ];
     for (args, words) in cases {
         ran("", args).code(2).says(words);
