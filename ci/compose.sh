@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The cluster in containers (netem/compose.yaml): make compose-up, compose-down, compose-test.
-# Usage: ci/compose.sh up | down [--volumes] | test | farquorum ARGUMENTS...
-# `farquorum` runs a command as the operator, in a container of its own in the first cloud.
+# Usage: ci/compose.sh up | down [--volumes] | test | possible | farquorum ARGUMENTS...
+# `farquorum` runs a command as the operator, in a container of its own in the first cloud. `possible` says whether the
+# test can run: an engine answers or starts, and what the test builds of others builds.
 # Variables: FARQUORUM_CERTS (netem/certs), FARQUORUM_INPUT (a folder that the operator's container sees as /input),
-# MINIO_BUILD=1 (build MinIO here instead of pulling its image).
+# MINIO_BUILD=1 (build MinIO here instead of pulling its image), FARQUORUM_NO_DOCKER=1 (leave the test out, and say so).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
@@ -208,13 +209,23 @@ farquorum)
     shift
     operator "$@"
     ;;
+possible)
+    engine_up
+    find_compose
+    "$here/go-tools.sh" minio >/dev/null
+    engine_down
+    ;;
 test)
+    if [ "${FARQUORUM_NO_DOCKER:-}" = 1 ]; then
+        say "LEFT OUT: FARQUORUM_NO_DOCKER=1"
+        exit 0
+    fi
     export MINIO_BUILD=1
     # shellcheck source=compose-test.sh
     . "$here/compose-test.sh"
     ;;
 *)
-    sed -n '2,7s/^# //p' "$0" >&2
+    sed -n '2,8s/^# //p' "$0" >&2
     exit 2
     ;;
 esac

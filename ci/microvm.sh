@@ -53,7 +53,7 @@ prepare() (
     if [ -z "$init" ]; then
         # shellcheck source=static.sh
         . "$here/static.sh"
-        "$here/cargo.sh" build --locked --quiet --package farquorum-netem --example machine
+        "$here/cargo.sh" build --locked --quiet --workspace --example machine
         init=${CARGO_TARGET_DIR:-target}/$CARGO_BUILD_TARGET/debug/examples/machine
     fi
     install -D -m 755 "$init" "$work/root/init"

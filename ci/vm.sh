@@ -37,7 +37,7 @@ kernel_unpack "$work/package" "$root/modules" "${modules[@]}"
 # The first process, linked statically.
 # shellcheck source=static.sh
 . "$here/static.sh"
-"$here/cargo.sh" build --locked --quiet --package farquorum-netem --example vm_check
+"$here/cargo.sh" build --locked --quiet --workspace --example vm_check
 cp "${CARGO_TARGET_DIR:-target}/$CARGO_BUILD_TARGET/debug/examples/vm_check" "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc) >"$work/initramfs"
 
