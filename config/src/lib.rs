@@ -11,6 +11,7 @@ mod document;
 mod environment;
 mod explain;
 mod finding;
+mod host_command;
 mod keys;
 mod layers;
 mod links;
@@ -32,6 +33,7 @@ pub use detours::{Detours, NoDetour};
 pub use environment::Environment;
 pub use explain::{Explained, Explanation};
 pub use finding::{ConfigErrors, Finding, Origin};
+pub use host_command::{BadCommand, CommandHost, HostCommand, PLACEHOLDERS};
 pub use keys::{Fallback, Form, Key, Kind, keys};
 pub use load::{BUILT_IN, Loaded, Sources, load, load_text, read};
 pub use members::UnknownHost;
@@ -42,5 +44,5 @@ pub use shape::{
 };
 pub use types::{
     Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, Link, LogBackend, Node, NodeId, Ports,
-    Provider, Raft, Storage, Tasks, Worker,
+    Provider, Raft, Rollout, Storage, Tasks, Worker,
 };

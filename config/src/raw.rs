@@ -58,6 +58,7 @@ pub(crate) struct Raw {
     pub(crate) limits: RawLimits,
     pub(crate) ports: RawPorts,
     pub(crate) lab: RawLab,
+    pub(crate) rollout: RawRollout,
     pub(crate) detours: Vec<RawDetour>,
 }
 
@@ -119,6 +120,10 @@ raw_table! {
 raw_table! {
     /// `[lab]`
     RawLab { seed: u64, operator_cloud: String, mtu: u16, backend: String, lateness_p99_max_ms: f64 }
+}
+raw_table! {
+    /// `[rollout]`
+    RawRollout { update: Vec<String>, rollback: Vec<String>, wait_s: u64, command_timeout_s: u64 }
 }
 raw_table! {
     /// `[[detours]]`

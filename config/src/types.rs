@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::detours::Detours;
+use crate::host_command::HostCommand;
 use crate::shape::LinkShape;
 
 /// Raft id of a node: greater than zero, unique, never reused for another machine.
@@ -50,6 +51,8 @@ pub struct Config {
     pub ports: Ports,
     /// Settings of the local simulation.
     pub lab: Lab,
+    /// How hosts are updated one after another.
+    pub rollout: Rollout,
     /// Addresses that this process reaches elsewhere.
     pub detours: Detours,
 }
@@ -300,6 +303,19 @@ pub struct Lab {
     /// Results that were measured in the simulation are invalid when more than one packet in a hundred left the
     /// emulated WAN later than this, 0.1 to 1,000 ms.
     pub lateness_p99_max: Duration,
+}
+
+/// How hosts are updated one after another.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rollout {
+    /// What updates one host.
+    pub update: Option<HostCommand>,
+    /// What brings back what one host ran before.
+    pub rollback: Option<HostCommand>,
+    /// How long a host may take to serve and to be caught up.
+    pub wait: Duration,
+    /// Longest run of one command.
+    pub command_timeout: Duration,
 }
 
 /// What delays the packets of the simulation.

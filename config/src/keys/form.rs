@@ -18,6 +18,8 @@ pub enum Form {
     HostPort,
     /// Name of an S3 bucket.
     Bucket,
+    /// One argument of a program.
+    Argument,
     /// A folder.
     Folder,
     /// Any text of at most 64 characters.
@@ -35,6 +37,7 @@ impl Form {
             Self::Bucket => {
                 "3 to 63 characters of a-z, 0-9, '-' and '.', starting and ending with a letter or digit"
             }
+            Self::Argument => "a text of at most 4096 characters without NUL",
             Self::Folder => "a path of 1 to 4096 characters",
             Self::Free => "a text of at most 64 characters without control characters",
         }
@@ -48,6 +51,7 @@ impl Form {
             Self::Host => is_host(text),
             Self::HostPort => parse_host_port(text).is_some(),
             Self::Bucket => is_bucket(text),
+            Self::Argument => text.chars().count() <= 4096 && !text.contains('\0'),
             Self::Folder => (1..=4096).contains(&text.chars().count()) && !text.contains('\0'),
             Self::Free => text.chars().count() <= 64 && !text.chars().any(char::is_control),
         }

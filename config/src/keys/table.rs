@@ -23,6 +23,7 @@ const LATENESS: Kind = Kind::Number { min: 0.1, max: 1_000.0, unit: MS };
 const PROVIDER: Kind = Kind::Choice(&["aws", "gcp", "azure"]);
 const LABEL: Kind = Kind::Text(Form::Label);
 const HOST: Kind = Kind::Text(Form::Host);
+const COMMAND: Kind = Kind::TextList { form: Form::Argument, min: 1, max: 64 };
 
 const fn whole(min: i64, max: i64, unit: &'static str) -> Kind {
     Kind::Whole { min, max, unit }
@@ -226,6 +227,15 @@ pub(super) static KEYS: &[Key] = &[
         "What delays the packets: the WAN in user space, or the kernel's netem; or TCP relays, which delay bytes and need no namespaces. `auto` is user space, and relays where no namespaces can be made."),
     key("lab.lateness_p99_max_ms", LATENESS, Value("3"),
         "Results are invalid when more than one packet in a hundred left the emulated WAN later than this."),
+
+    key("rollout.update", COMMAND, Unset("rollout needs --update; a simulation restarts its own hosts"),
+        "What `farquorum rollout` runs to update one host: a program and its arguments, without a shell. {name}, {address} and {cloud} stand for the host's own; {{ and }} are braces."),
+    key("rollout.rollback", COMMAND, Unset("rollout needs --rollback or --no-rollback; a simulation restarts its own hosts"),
+        "What `farquorum rollout` runs to bring back what one host ran before, written as rollout.update."),
+    key("rollout.wait_s", whole(1, 86_400, "seconds"), Value("120"),
+        "How long a host may take to serve and to be caught up, before its step and after it."),
+    key("rollout.command_timeout_s", whole(1, 86_400, "seconds"), Value("1800"),
+        "Longest run of one command of a rollout; then it is killed, and has failed."),
 
     key("detours[].address", Kind::Text(Form::HostPort), Required,
         "Address of a service, as everybody knows it. With any detour, what has none is not reached."),

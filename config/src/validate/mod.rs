@@ -6,6 +6,7 @@ mod bounds;
 mod detours;
 mod hosts;
 mod links;
+mod rollout;
 mod timing;
 mod voters;
 
@@ -39,6 +40,7 @@ pub(crate) fn validate(raw: &Raw, effective: &mut Dict, report: &mut Report) -> 
         tasks: bounds::tasks(raw, report),
         limits: bounds::limits(raw, report),
         lab: bounds::lab(raw, &storage, report, &mut derived),
+        rollout: rollout::rollout(raw, report),
         detours: detours::detours(raw, report),
         clouds,
         links,
