@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Job(commands::job::JobArgs),
     /// Hand leadership to another node
     Transfer(commands::transfer::TransferArgs),
+    /// Update the hosts one after another while the cluster serves
+    Rollout(commands::rollout::RolloutArgs),
     /// Object storage: check that it does what jobs rely on
     Storage(commands::storage::StorageArgs),
     /// The configuration: check, show, explain

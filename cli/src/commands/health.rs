@@ -104,6 +104,17 @@ fn question(global: &Global, args: &HealthArgs) -> Result<Question, Failure> {
     Err(Failure::usage(message).hint("farquorum health --name NAME, or --address HOST:PORT"))
 }
 
+/// Whether requests should go to the node whose HTTP port this is; else why not.
+pub(crate) fn ready(address: &str, deadline: Duration) -> Result<(), String> {
+    let question = Question { address: address.to_owned(), path: "/readyz".to_owned(), holds: None };
+    let answer = get(&question, deadline).map_err(|error| format!("http://{address}/readyz: {error}"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(()),
+        _ => Err(body.lines().next().unwrap_or("it answers something else than HTTP").to_owned()),
+    }
+}
+
 /// The name of this host, proc(5); in a container its own.
 fn host_name() -> Result<String, Failure> {
     const FILE: &str = "/proc/sys/kernel/hostname";

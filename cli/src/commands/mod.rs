@@ -23,6 +23,7 @@ pub(crate) mod object_store;
 pub(crate) mod ping;
 pub(crate) mod reference;
 pub(crate) mod render;
+pub(crate) mod rollout;
 pub(crate) mod status;
 pub(crate) mod storage;
 mod storage_get;
@@ -54,6 +55,7 @@ pub(crate) fn run(global: &Global, command: Command) -> Result<ExitCode, Failure
         Command::Context(args) => context::run(global, &args),
         Command::Health(args) => health::run(global, &args),
         Command::Render(args) => render::run(global, &args),
+        Command::Rollout(args) => rollout::run(global, &args),
         Command::Node(args) => node::run(global, args),
         Command::Gateway(args) => gateway::run(global, &args),
         Command::Ping(args) => ping::run(global, &args),
