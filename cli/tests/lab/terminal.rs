@@ -82,6 +82,11 @@ impl Terminal {
         }
     }
 
+    /// Presses keys.
+    pub(crate) fn press(&mut self, keys: &[u8]) {
+        self.screen.get_mut().write_all(keys).unwrap();
+    }
+
     /// Stops the command and waits for its end. It must not have panicked, as far as the terminal shows.
     pub(crate) fn stop(mut self, how: Stop) -> ExitStatus {
         match how {

@@ -39,6 +39,7 @@ pub(crate) struct History {
 /// Writers at work.
 pub(crate) struct Crowd {
     acknowledged: Arc<AtomicU64>,
+    target: Arc<AtomicU64>,
     writers: JoinSet<History>,
 }
 
@@ -48,13 +49,15 @@ impl Crowd {
     pub(crate) fn start(clusters: &[Cluster], writers: usize, target: u64, prefix: &str) -> Self {
         let acknowledged = Arc::new(AtomicU64::new(0));
         let next = Arc::new(AtomicU64::new(0));
+        let target = Arc::new(AtomicU64::new(target));
         let mut set = JoinSet::new();
         for cluster in clusters.iter().cycle().take(writers) {
             let (cluster, acknowledged, next) = (cluster.clone(), acknowledged.clone(), next.clone());
+            let target = target.clone();
             let prefix = prefix.to_owned();
             set.spawn(async move {
                 let mut history = History::default();
-                while acknowledged.load(Ordering::Relaxed) < target {
+                while acknowledged.load(Ordering::Relaxed) < target.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let key = if number % 10 == 0 { prefix.clone() } else { format!("{prefix}{number:06}") };
                     if history.write(&cluster, key, format!("value of {prefix}{number}")).await {
@@ -64,12 +67,18 @@ impl Crowd {
                 history
             });
         }
-        Self { acknowledged, writers: set }
+        Self { acknowledged, target, writers: set }
     }
 
     /// Writes that were acknowledged so far.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Lets no writer begin another write, and waits for the end of all.
+    pub(crate) async fn stop(self) -> History {
+        self.target.store(0, Ordering::Relaxed);
+        self.end().await
     }
 
     /// Waits for the end of all writers.
