@@ -42,6 +42,7 @@ const CASES: &[Case] = &[
     ("job_list", &["job", "list"], Shape, Some(("jobs", "id"))),
     ("worker_list", &["worker", "list"], Shape, Some(("workers", "name"))),
     ("status", &["status"], Shape, Some(("nodes", "name"))),
+    ("rollout_plan", &["rollout", "plan"], Shape, Some(("steps", "step"))),
     ("sim_status", &["sim", "status"], Shape, Some(("hosts", "name"))),
     ("sim_check", &["sim", "check"], Shape, Some(("pairs", "from"))),
     ("sim_list", &["sim", "list"], Values, None),

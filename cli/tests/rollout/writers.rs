@@ -17,7 +17,15 @@ const WRITERS: usize = 4;
 fn every_write_during_a_rollout_is_acknowledged() {
     let Some(sim) = Sim::up(&[]) else { return };
     run(async {
-        let (old, _) = sim.leader().await;
+        // The first one named, so that its turn is last for no other reason than that it leads.
+        let first = sim.nodes()[0].clone();
+        if sim.leader().await.0.name != first {
+            sim.ok(&["transfer", &first]);
+        }
+        let (old, _) = await_that("the first node leads", 30, || async {
+            Some(sim.leader().await.0).filter(|leader| leader.name == first)
+        })
+        .await;
         let cluster = sim.cluster(10.0);
         let crowd = Crowd::start(std::slice::from_ref(&cluster), WRITERS, u64::MAX, "rollout/");
         await_that("the first writes", 30, || async { (crowd.acknowledged() >= 30).then_some(()) }).await;

@@ -349,6 +349,21 @@ fn nothing_is_rolled_back_that_a_majority_needs() {
     assert_eq!(done, ["update n2", "update n3", "rollback n3"]);
     assert!(matches!(&end, End::Stuck(_, why) if why.starts_with("n3: does not answer")), "{end:?}");
     assert_eq!(states, [Untouched, Updated, Failed]);
+    // While the second one is brought back, the third one is lost: then the first must not be taken.
+    let (done, end, states) = Run::of(Fake::of(3))
+        .script(|fake, name, what| match (name, what) {
+            ("n3", What::Update) => Err("exit status: 1".to_owned()),
+            ("n3", What::Rollback) => {
+                fake.away.insert("n1".to_owned());
+                fake.command(name, what)
+            }
+            _ => fake.command(name, what),
+        })
+        .run();
+    assert_eq!(done, ["update n2", "update n3", "rollback n3"]);
+    let why = "n2: it serves, and without it 1 voters would be left of 2 that are needed";
+    assert_eq!(end, End::Stuck("n3: exit status: 1".to_owned(), why.to_owned()));
+    assert_eq!(states, [Untouched, Updated, RolledBack]);
     // The last one is lost after it was well, and another that was not touched with it.
     let two_lost = |fake: &mut Fake| {
         if fake.done.len() == 3 && fake.now > Duration::from_secs(12) {

@@ -21,6 +21,8 @@ pub(super) struct Plan {
 
 #[derive(Serialize)]
 struct Step {
+    /// From 1.
+    step: usize,
     host: String,
     cloud: String,
     address: String,
@@ -39,10 +41,11 @@ impl Plan {
     pub(super) fn of(cluster: &str, seen: &Snapshot, targets: &[Target]) -> Self {
         let hosts = targets.iter().enumerate().map(|(place, host)| (place, host.name.as_str(), host.kind));
         let others = seen.voters().len() > 1;
-        let step = |(place, turn): (usize, Turn)| {
+        let step = |(number, (place, turn)): (usize, (usize, Turn))| {
             let target = targets.get(place)?;
             let hands_over = turn == Turn::Leader && others;
             Some(Step {
+                step: number + 1,
                 host: target.name.clone(),
                 cloud: target.cloud.clone(),
                 address: target.address.clone(),
@@ -57,7 +60,7 @@ impl Plan {
         Self {
             cluster: cluster.to_owned(),
             leader: seen.leader().map(|(name, _)| name.to_owned()),
-            steps: order::order(seen, hosts).into_iter().filter_map(step).collect(),
+            steps: order::order(seen, hosts).into_iter().enumerate().filter_map(step).collect(),
             notes: notes(seen, targets),
         }
     }
@@ -81,17 +84,16 @@ fn notes(seen: &Snapshot, targets: &[Target]) -> Vec<String> {
 
 impl Show for Plan {
     fn table(&self) -> String {
-        let row = |(number, step): (usize, &Step)| {
+        let row = |step: &Step| {
             [
-                (number + 1).to_string(),
+                step.step.to_string(),
                 step.host.clone(),
                 step.cloud.clone(),
                 step.version.clone().unwrap_or_else(|| "-".to_owned()),
                 step.reason.to_owned(),
             ]
         };
-        let steps =
-            rows(["STEP", "HOST", "CLOUD", "VERSION", "WHY THEN"], self.steps.iter().enumerate().map(row));
+        let steps = rows(["STEP", "HOST", "CLOUD", "VERSION", "WHY THEN"], self.steps.iter().map(row));
         let shown = |argv: &[String]| shlex::try_join(argv.iter().map(String::as_str)).unwrap_or_default();
         let command = |step: &Step| [step.host.clone(), shown(&step.update)];
         let commands = rows(["HOST", "UPDATE"], self.steps.iter().map(command));
