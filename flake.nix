@@ -62,6 +62,7 @@
       nixosModules = {
         node = ./nixos-modules/node.nix;
         worker = ./nixos-modules/worker.nix;
+        gateway = ./nixos-modules/gateway.nix;
       };
 
       nixosConfigurations = named "" inCloud hosts // named "microvm-" inMicrovm nodes;

@@ -23,6 +23,11 @@ let
     }).config;
   node = name: [ (modules + "/node.nix") { networking.hostName = name; services.farquorum.node.enable = true; } ];
   worker = name: [ (modules + "/worker.nix") { networking.hostName = name; services.farquorum.worker.enable = true; } ];
+  gateway = extra: evaluate [
+    (modules + "/gateway.nix")
+    { networking.hostName = "gateway-1"; services.farquorum.gateway = { enable = true; interfaces = joined; } // extra; }
+  ];
+  joined = { aws = "eth1"; gcp = "eth2"; azure = "eth3"; };
   unitText = import ./unit-text.nix { inherit lib; };
   failures = config: map (a: a.message) (builtins.filter (a: !a.assertion) config.assertions);
   plain = import (modules + "/lib") { inherit lib; };
@@ -69,6 +74,18 @@ let
   oneWorker = evaluate (worker "worker-aws-1" ++ [
     { services.farquorum.worker = { storageCredentials = "/var/lib/farquorum-keys/storage"; monitors = [ "198.51.100.9" ]; }; }
   ]);
+  oneGateway = gateway { };
+  watched = gateway { monitors = [ "198.51.100.9" ]; };
+  badGateway = extra: failures (gateway extra);
+  # Settings that only a gateway cannot use.
+  badSettings = changes: failures (evaluate [
+    (modules + "/gateway.nix")
+    {
+      networking.hostName = "gateway-1";
+      services.farquorum.gateway = { enable = true; interfaces = joined; };
+      services.farquorum.settings = lib.mkForce (settings // changes);
+    }
+  ]);
 in
 {
   files = {
@@ -80,6 +97,9 @@ in
     "farquorum-node.service" = unitText oneNode.systemd.services.farquorum-node;
     "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;
     "farquorum-node-certificates" = "#!/bin/sh\n" + plain.unit.linkCertificates "cp-aws-1";
+    "farquorum-gateway.service" = unitText oneGateway.systemd.services.farquorum-gateway;
+    "gateway-table.nft" = oneGateway.networking.nftables.tables.farquorum-gateway.content;
+    "gateway.nft" = watched.networking.firewall.extraInputRules;
     "node.nft" = oneNode.networking.firewall.extraInputRules;
     "node-wireguard.nft" = meshed.networking.firewall.extraInputRules;
     "cluster-test.toml" = toml.render clusterTest.settings;
@@ -94,6 +114,16 @@ in
   firstBoot = failures (evaluate (node "cp-aws-1" ++ [ { services.farquorum.node.connectivity = "wireguard"; } ]));
   # Who asks for none gets none.
   untunnelled = oneNode.networking.wireguard.interfaces == { };
+  gateway = {
+    inherit (oneGateway) boot;
+    inherit (oneGateway.networking) interfaces;
+    reverse_path = oneGateway.networking.firewall.checkReversePath;
+    family = oneGateway.networking.nftables.tables.farquorum-gateway.family;
+    failures = failures oneGateway ++ failures watched;
+    # Its addresses in networks of other sizes.
+    own = map plain.gateway.own [ "10.0.0.0/8" "172.16.4.0/22" "192.168.1.128/25" "192.168.1.8/29" ];
+    watched = { inherit (watched.systemd.services.farquorum-gateway.serviceConfig) ExecStart IPAddressAllow; };
+  };
   # What the assertions say about settings that are wrong.
   refused = {
     unknown_name = failures (evaluate (node "cp-mars-1"));
@@ -106,6 +136,14 @@ in
     tunnel_to_a_name = bad (tunnelled (bothPeers // { cp-gcp-1 = "cp-gcp-1.example.com"; }) { });
     tunnel_to_everybody = bad (tunnelled (bothPeers // { cp-gcp-1 = "0.0.0.0/0"; }) { });
     tunnel_key_in_store = bad (tunnelled bothPeers { privateKeyFile = "${builtins.storeDir}/00000000000000000000000000000000-key"; });
+    gateway_without_a_cloud = badGateway { interfaces = { aws = "eth1"; gcp = "eth2"; }; };
+    gateway_into_mars = badGateway { interfaces = joined // { mars = "eth4"; }; };
+    gateway_one_interface_twice = badGateway { interfaces = joined // { gcp = "eth1"; }; };
+    gateway_on_the_shaper = badGateway { interfaces = joined // { gcp = "wan0"; }; };
+    gateway_for_everybody = badGateway { monitors = [ "0.0.0.0/0" ]; };
+    gateway_of_names = badSettings { workers = [ { name = "w"; cloud = "aws"; address = "w.example.com"; } ]; };
+    gateway_of_relays = badSettings { lab.backend = "relay"; };
+    gateway_without_room = badSettings { clouds = settings.clouds // { aws.network = "10.10.0.0/30"; }; };
     label_too_long = bad { dataDisk.label = "the-disk-of-the-control-plane"; };
     device_by_name = bad { dataDisk = { label = "farquorum-data"; blankDevice = "/dev/sdb"; }; };
   };

@@ -35,6 +35,8 @@ rec {
     else
       text;
 
+  splitString = separator: text: builtins.filter builtins.isString (builtins.split (escapeRegex separator) text);
+
   genAttrs = names: f: builtins.listToAttrs (map (name: nameValuePair name (f name)) names);
   nameValuePair = name: value: { inherit name value; };
   inherit (builtins) listToAttrs;
@@ -167,23 +169,28 @@ rec {
     let
       arguments = specialArgs // { inherit lib config; };
       lib = import ./lib.nix;
-      # A file is taken once, however often it is imported.
+      # A file is taken once, however often it is imported. What was imported last comes first, as with nixpkgs: definitions
+      # of lines and lists are joined in this order.
       load =
-        seen: module:
+        seen: queue:
         let
+          module = builtins.head queue;
+          rest = builtins.tail queue;
           file = if builtins.isPath module then toString module else null;
           value = if file != null then import module else module;
           called = if builtins.isFunction value then value arguments else value;
           plain = if called ? config || called ? options || called ? imports then called else { config = called; };
         in
-        if file != null && builtins.elem file seen.files then
-          seen
+        if queue == [ ] then
+          seen.all
+        else if file != null && builtins.elem file seen.files then
+          load seen rest
         else
-          builtins.foldl' load {
+          load {
             files = seen.files ++ optional (file != null) file;
-            all = seen.all ++ [ plain ];
-          } (plain.imports or [ ]);
-      loaded = (builtins.foldl' load { files = [ ]; all = [ ]; } modules).all;
+            all = [ plain ] ++ seen.all;
+          } (rest ++ plain.imports or [ ]);
+      loaded = load { files = [ ]; all = [ ]; } modules;
       declared = join (map (module: module.options or { }) loaded);
       join = builtins.foldl' (
         a: b:

@@ -13,8 +13,13 @@ in
     networking.hostName = mkOption { type = types.str; };
     networking.firewall.enable = mkOption { type = types.bool; };
     networking.firewall.extraInputRules = mkOption { type = types.lines; default = ""; };
+    boot.kernel.sysctl = free;
+    boot.kernelModules = list;
+    networking.firewall.checkReversePath = mkOption { type = types.enum [ true false "strict" "loose" ]; default = true; };
+    networking.interfaces = free;
     networking.wireguard.interfaces = free;
     networking.nftables.enable = mkOption { type = types.bool; };
+    networking.nftables.tables = free;
     services.chrony.enable = mkOption { type = types.bool; };
     services.chrony.servers = list;
     services.chrony.extraConfig = mkOption { type = types.lines; default = ""; };

@@ -3,6 +3,7 @@
 {
   checks = import ./checks.nix { inherit lib; };
   firewall = import ./firewall.nix { inherit lib; };
+  gateway = import ./gateway.nix { inherit lib; };
   keys = import ./keys.nix { inherit lib; };
   hosts = import ./hosts.nix { inherit lib; };
   members = import ./members.nix { inherit lib; };
