@@ -140,6 +140,56 @@ test_job() {
     say "word count: $(wc -l <"$work/counted") words, the same as by one process; no worker advertises commands"
 }
 
+# Each node's container is started anew, one after the other, while a client writes. `farquorum rollout` needs the cluster
+# and the engine: it runs in the operator's place, with this machine's programs and the engine's socket.
+test_rollout() {
+    local engine=${DOCKER_HOST:-unix:///var/run/docker.sock} router folder mounts=() writes failed pause
+    case $engine in unix://*) ;; *) fail "the engine is at $engine; this test needs its socket" ;; esac
+    for folder in /usr /bin /lib /lib64; do [ ! -e "$folder" ] || mounts+=(--volume "$folder:$folder:ro"); done
+    router=$(setting ROUTER_AWS)
+    mkdir -p "$work/rollout"
+    cat >"$work/rollout/run" <<'SCRIPT'
+export DOCKER_HOST=unix:///run/engine.sock PATH=/usr/bin:/bin
+farquorum() { /farquorum --context /run/farquorum/context.toml --config /etc/farquorum/farquorum.toml "$@"; }
+write() {
+    local number failed=0 now last pause=0
+    last=$(date +%s%3N)
+    for ((number = 1; number <= 2000; number++)); do
+        [ ! -e /tmp/stop ] || break
+        if farquorum --timeout 10 kv set "rollout-$number" "$number" >/dev/null 2>>/tmp/failures; then
+            now=$(date +%s%3N)
+            [ $((now - last)) -le "$pause" ] || pause=$((now - last))
+            last=$now
+        else
+            failed=$((failed + 1))
+        fi
+    done
+    echo "$((number - 1)) $failed $pause" >/tmp/written
+}
+write &
+farquorum rollout apply --wait 60 --update 'docker restart --time 15 farquorum-{name}-1' \
+    --rollback 'docker restart --time 15 farquorum-{name}-1'
+code=$?
+touch /tmp/stop
+wait
+[ ! -s /tmp/failures ] || head -5 /tmp/failures >&2
+cp /tmp/written /result/written
+exit "$code"
+SCRIPT
+    mkdir "$work/rollout/result"
+    timeout --foreground 300 docker run --rm --network farquorum_net-aws --ip "${router%.*}.3" --read-only --tmpfs /tmp --user 0:0 \
+        --cap-drop ALL --security-opt no-new-privileges "${mounts[@]}" --volume "${engine#unix://}:/run/engine.sock" \
+        --volume "$work/rollout/run:/run/rollout:ro" --volume "$work/rollout/result:/result" \
+        --volume "$PWD/farquorum.toml:/etc/farquorum/farquorum.toml:ro" --volume "$FARQUORUM_CERTS/hosts/operator:/run/farquorum:ro" \
+        --entrypoint /usr/bin/bash "$(setting FARQUORUM_IMAGE)" /run/rollout || fail "the rollout"
+    read -r writes failed pause <"$work/rollout/result/written"
+    [ "$writes" -gt 20 ] || fail "only $writes writes during the rollout"
+    [ "$failed" = 0 ] || fail "$failed of $writes writes failed during the rollout"
+    has_value rollout-1 1 || fail "the first value of the rollout's writer is lost"
+    has_value "rollout-$writes" "$writes" || fail "the last value of the rollout's writer is lost"
+    say "rollout of three nodes: $writes writes, none failed, longest time between two that were acknowledged $pause ms (each is a process of its own)"
+}
+
 test_restart() {
     "${compose[@]}" --progress quiet restart
     within 90 "all healthy after a restart" all_healthy
@@ -179,6 +229,7 @@ test_round_trips
 test_nothing_bypasses
 test_leader
 test_job
+test_rollout
 test_restart
 test_down
 say "passed in $((SECONDS - started)) s: engine $(docker version --format '{{.Server.Version}}'), compose $("${compose[@]}" version --short)"
