@@ -306,7 +306,7 @@ pub struct Lab {
 }
 
 /// How hosts are updated one after another.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Rollout {
     /// What updates one host.
     pub update: Option<HostCommand>,

@@ -92,6 +92,7 @@ pub(crate) fn config(count: u64) -> Config {
             backend: LabBackend::Auto,
             lateness_p99_max: Duration::from_millis(3),
         },
+        rollout: Default::default(),
         detours: Default::default(),
     }
 }

@@ -119,11 +119,14 @@ impl Fake {
     }
 }
 
+/// What comes of a command.
+type Script<'a> = Box<dyn FnMut(&mut Fake, &str, What) -> Result<(), String> + 'a>;
+
 /// A rollout over a fake cluster. The script says what comes of each command; `each` sees every look before it is made.
 struct Run<'a> {
     fake: Fake,
     rules: Rules,
-    script: Box<dyn FnMut(&mut Fake, &str, What) -> Result<(), String> + 'a>,
+    script: Script<'a>,
     each: Box<dyn FnMut(&mut Fake) + 'a>,
     /// Asked to stop when this was done.
     stop_after: Option<&'static str>,
