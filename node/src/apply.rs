@@ -97,7 +97,7 @@ impl Applier {
         } else if entry.data.is_empty() {
             self.state.skip(index).map(|()| Outcome::Done)
         } else {
-            self.state.apply_bytes(index, &entry.data)
+            self.state.apply_bytes(index, &entry.data).map_err(|error| failed(error.to_string()))?
         };
         Ok(RequestId::of_entry(entry).map(|id| (id, (index, outcome))))
     }

@@ -6,11 +6,13 @@
 
 mod codec;
 mod command;
+mod entry;
 mod error;
 mod hash;
 mod ids;
 mod job;
 mod kv;
+mod level;
 mod query;
 mod scheduler;
 mod snapshot;
@@ -19,11 +21,13 @@ mod task;
 mod worker;
 
 pub use command::{AttemptRef, Command, Grant, Outcome, Proposal};
+pub use entry::Unreadable;
 pub use error::Rejection;
 pub use hash::StateHash;
 pub use ids::{Attempt, JobId, LogIndex, Millis, TaskId, WorkerId};
 pub use job::{InputSplit, Job, JobSpec, JobState, Stage, work};
 pub use kv::KvEntry;
+pub use level::Level;
 pub use query::{Counts, Page, TaskFilter};
 pub use scheduler::{Waiting, grants};
 pub use snapshot::{SnapshotChunks, SnapshotError};

@@ -37,6 +37,14 @@ pub enum SnapshotError {
         /// What is wrong.
         what: String,
     },
+    /// A kind of record or value that this program does not know.
+    #[error("a later version wrote the snapshot: what stands before byte {at} is not known here ({what})")]
+    Unknown {
+        /// Where.
+        at: usize,
+        /// What.
+        what: String,
+    },
     /// Written by another version.
     #[error("the snapshot has version {got}, this program reads version {VERSION}")]
     Version {
@@ -54,7 +62,10 @@ pub enum SnapshotError {
         got: u64,
     },
     /// The records are not those that were written.
-    #[error("the snapshot's records hash to {got}, it says {expected}")]
+    #[error(
+        "the snapshot's records hash to {got}, it says {expected}: it is damaged, or a later version wrote it and \
+         its records have fields that this one does not know"
+    )]
     Hash {
         /// As the snapshot says.
         expected: StateHash,

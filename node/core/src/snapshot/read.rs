@@ -66,7 +66,12 @@ impl<'b> Reader<'b> {
     }
 
     fn decode<T: Decode<'b, ()>>(&mut self) -> Result<T, SnapshotError> {
-        self.decoder.decode().map_err(|error| self.damaged(&error.to_string()))
+        self.decoder.decode().map_err(|error| match error.to_string() {
+            what if error.is_unknown_variant() => {
+                SnapshotError::Unknown { at: self.decoder.position(), what }
+            }
+            what => self.damaged(&what),
+        })
     }
 
     fn damaged(&self, what: &str) -> SnapshotError {

@@ -21,31 +21,11 @@ mod tables;
 pub(crate) use index::Lane;
 pub(crate) use tables::Tables;
 
-use crate::codec;
 use crate::command::{Command, Outcome, Proposal};
+use crate::entry::Unreadable;
 use crate::error::Rejection;
 use crate::hash::StateHash;
 use crate::ids::{LogIndex, Millis};
-
-impl Proposal {
-    /// The bytes of a log entry.
-    pub fn encode(&self) -> Vec<u8> {
-        codec::encode(self)
-    }
-
-    /// From the bytes of a log entry; the whole of them must be one proposal.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Rejection> {
-        let mut decoder = minicbor::Decoder::new(bytes);
-        let proposal = decoder
-            .decode()
-            .map_err(|error| Rejection::Invalid(format!("the log entry is no proposal: {error}")))?;
-        if decoder.position() != bytes.len() {
-            let extra = bytes.len().saturating_sub(decoder.position());
-            return Err(Rejection::Invalid(format!("the log entry has {extra} bytes after its proposal")));
-        }
-        Ok(proposal)
-    }
-}
 
 /// The replicated state: tasks, workers, jobs, keys.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,18 +58,17 @@ impl State {
         self.dispatch(&proposal.command)
     }
 
-    /// Decodes and applies one entry of the log. Bytes that are no proposal are rejected in the same way by every node.
+    /// Decodes and applies one entry of the log.
     ///
     /// # Errors
-    /// As [`State::apply`]; `Rejection::Invalid` for bytes that are no proposal.
-    pub fn apply_bytes(&mut self, index: LogIndex, bytes: &[u8]) -> Result<Outcome, Rejection> {
-        match Proposal::decode(bytes) {
-            Ok(proposal) => self.apply(index, &proposal),
-            Err(rejection) => {
-                self.advance(index)?;
-                Err(rejection)
-            }
-        }
+    /// An entry that cannot be read changes nothing at all, not even the last applied index: whoever applies the log
+    /// stops in front of it. Otherwise the answer is that of [`State::apply`].
+    pub fn apply_bytes(
+        &mut self,
+        index: LogIndex,
+        bytes: &[u8],
+    ) -> Result<Result<Outcome, Rejection>, Unreadable> {
+        Proposal::decode(bytes).map(|proposal| self.apply(index, &proposal))
     }
 
     /// Passes an entry that carries no command: the empty entry of a new leader, a membership change.
