@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
 use crate::raft::{Applied, Event, Pending, RaftFailure, RaftMetrics, View, Work};
+use crate::release::Release;
 
 /// What one entry answers.
 type Answer = (ProposalId, (LogIndex, Result<Outcome, Rejection>));
@@ -32,6 +33,7 @@ pub(crate) struct Applier {
     pub(crate) snapshots: Snapshots,
     pub(crate) metrics: RaftMetrics,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) release: Release,
 }
 
 /// The thread cannot go on. None: the loop is gone, which is no failure of ours.
@@ -97,7 +99,8 @@ impl Applier {
         } else if entry.data.is_empty() {
             self.state.skip(index).map(|()| Outcome::Done)
         } else {
-            self.state.apply_bytes(index, &entry.data).map_err(|error| failed(error.to_string()))?
+            let read = (self.release.read_entry)(&entry.data);
+            self.state.apply(index, &read.map_err(|error| failed(error.to_string()))?)
         };
         Ok(RequestId::of_entry(entry).map(|id| (id, (index, outcome))))
     }
@@ -136,8 +139,9 @@ impl Applier {
         let Some(turn) = self.snapshots.begin(index) else { return };
         let (state, conf_state, keep) = (self.state.clone(), self.members.clone(), self.snapshots.keep);
         let (events, metrics, me) = (self.events.clone(), self.metrics.clone(), self.me.0);
+        let write = self.release.write_snapshot;
         let body = move || {
-            let data = write_snapshot(&state);
+            let data = Bytes::from(write(&state));
             tracing::info!(node = me, index = index.0, bytes = data.len(), "took a snapshot");
             metrics.snapshots_taken.inc();
             let _ = events.blocking_send(Event::Snapshot(Compact { index: index.0, conf_state, data, keep }));
@@ -187,13 +191,6 @@ impl Snapshots {
         self.last = index;
         Some(Turn(self.busy.clone()))
     }
-}
-
-/// The whole state as bytes.
-fn write_snapshot(state: &State) -> Bytes {
-    let mut data = Vec::new();
-    state.write_snapshot().for_each(|chunk| data.extend_from_slice(&chunk));
-    data.into()
 }
 
 /// The state in a snapshot, or what is wrong with it. That of the bootstrap has no data: the empty state.

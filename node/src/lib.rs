@@ -12,9 +12,11 @@ pub mod metrics;
 mod node;
 pub mod ports;
 pub mod raft;
+mod release;
 pub mod storage;
 #[cfg(test)]
 mod testing;
 pub mod transport;
 
 pub use node::{NodeError, NodeOptions, run};
+pub use release::Release;

@@ -56,7 +56,7 @@ impl RaftService for Slow {
 async fn reply(frame: v1::PeerFrame, replies: mpsc::Sender<Result<v1::PeerReply, Status>>) {
     let reply = match frame.frame {
         Some(Frame::Hello(_)) => {
-            Reply::Hello(v1::HelloReply { store_id: Bytes::from_static(&[9; 16]), format: 1 })
+            Reply::Hello(v1::HelloReply { store_id: Bytes::from_static(&[9; 16]), format: 1, level: 1 })
         }
         Some(Frame::Probe(probe)) => {
             let received = Instant::now();
@@ -155,6 +155,7 @@ async fn a_node_says_how_long_it_held_a_probe() {
         format: 1,
         lane: v1::Lane::Control.into(),
         group: 0,
+        level: 1,
     };
     let frames = [Frame::Hello(hello), Frame::Probe(v1::Probe { sequence: 5 })];
     let frames: Vec<_> = frames.map(|frame| v1::PeerFrame { frame: Some(frame) }).into();

@@ -38,6 +38,7 @@ impl Setting {
             format: 1,
             lane: v1::Lane::Entries.into(),
             group: 0,
+            level: 1,
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use farquorum_node::NodeOptions;
+use farquorum_node::{NodeOptions, Release};
 use tokio_util::sync::CancellationToken;
 
 use super::config::loaded;
@@ -59,6 +59,7 @@ pub(crate) fn run(global: &Global, args: NodeArgs) -> Result<ExitCode, Failure> 
         certs_dir: args.certs,
         listen: args.listen,
         serving: serving.clone(),
+        release: Release::THIS,
     };
     runtime::block_on_until(|stop| async move {
         supervisor.tell(serving, stop.clone());

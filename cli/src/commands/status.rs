@@ -24,6 +24,9 @@ struct NodeRow {
     id: u64,
     cloud: String,
     role: &'static str,
+    /// Of the program that runs there, and how much of the log's language it knows.
+    version: String,
+    level: u32,
     term: u64,
     committed: u64,
     applied: u64,
@@ -54,14 +57,15 @@ impl Show for Status {
     fn table(&self) -> String {
         let row = |node: &NodeRow| {
             if let Some(error) = &node.error {
-                let mut row: [String; 9] = std::array::from_fn(|_| String::new());
-                [row[0], row[2], row[8]] = [node.name.clone(), node.role.to_owned(), brief(error)];
+                let mut row: [String; 10] = std::array::from_fn(|_| String::new());
+                [row[0], row[2], row[9]] = [node.name.clone(), node.role.to_owned(), brief(error)];
                 return row;
             }
             [
                 node.name.clone(),
                 node.cloud.clone(),
                 node.role.to_owned(),
+                node.version.clone(),
                 node.term.to_string(),
                 node.committed.to_string(),
                 node.applied.to_string(),
@@ -71,7 +75,7 @@ impl Show for Status {
             ]
         };
         let nodes = rows(
-            ["NODE", "CLOUD", "ROLE", "TERM", "COMMITTED", "APPLIED", "KEYS", "WORKERS", ""],
+            ["NODE", "CLOUD", "ROLE", "VERSION", "TERM", "COMMITTED", "APPLIED", "KEYS", "WORKERS", ""],
             self.nodes.iter().map(row),
         );
         let leader = self.leader.as_deref().unwrap_or("none");
@@ -153,6 +157,8 @@ fn row(name: String, status: Result<NodeStatus, String>) -> NodeRow {
         rtt_ms: rtts.collect(),
         id: status.id,
         cloud: status.cloud,
+        version: status.version,
+        level: status.level,
         term: status.term,
         committed: status.committed,
         applied: status.applied,

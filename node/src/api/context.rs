@@ -13,6 +13,7 @@ use tonic::metadata::MetadataMap;
 use super::{Prober, errors, request};
 use crate::manifest::Waiting;
 use crate::raft::{RaftHandle, Role, View};
+use crate::release::Release;
 use crate::transport::LinkStatus;
 
 /// The links to the other nodes at this moment.
@@ -30,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) prober: Prober,
     /// When the process started.
     pub(crate) started: StdInstant,
+    pub(crate) release: Release,
 }
 
 impl Context {

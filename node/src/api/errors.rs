@@ -56,6 +56,7 @@ pub(crate) fn read(error: &RaftError, config: &Config) -> Status {
         RaftError::NotLeader(leader) | RaftError::LostLeadership(leader) => not_leader(*leader, config),
         RaftError::Overloaded { .. } => wire::status(Reason::Overloaded, error.to_string()),
         RaftError::DiskStuck { .. } => wire::status(Reason::ReadOnly, error.to_string()),
+        RaftError::Level { .. } => wire::status(Reason::Rejected, error.to_string()),
         RaftError::Deadline => wire::status(Reason::Deadline, "no answer within the deadline"),
         RaftError::Stopping => wire::status(Reason::NoLeader, error.to_string()),
     }
@@ -98,6 +99,7 @@ pub(crate) fn unexpected(outcome: &Outcome) -> Status {
 mod tests {
     use farquorum_client::wire::error_info;
     use farquorum_config::NodeId;
+    use farquorum_core::Level;
 
     use super::*;
     use crate::testing;
@@ -118,12 +120,14 @@ mod tests {
     fn only_an_unknown_outcome_says_that_something_may_have_happened() {
         let config = testing::config(3);
         let overloaded = RaftError::Overloaded { waiting: 1, max: 1 };
+        let level = RaftError::Level { needed: Level(3), node: NodeId(2), has: Level(2) };
         for (error, of_write, of_read) in [
             (RaftError::Deadline, Reason::OutcomeUnknown, Reason::Deadline),
             (RaftError::LostLeadership(Leader::default()), Reason::OutcomeUnknown, Reason::NoLeader),
             (RaftError::Stopping, Reason::OutcomeUnknown, Reason::NoLeader),
             (overloaded, Reason::Overloaded, Reason::Overloaded),
             (RaftError::DiskStuck { for_ms: 9 }, Reason::ReadOnly, Reason::ReadOnly),
+            (level, Reason::Rejected, Reason::Rejected),
         ] {
             assert_eq!(error_info(&write(&error, &config)).unwrap().reason, of_write, "{error:?}");
             assert_eq!(error_info(&read(&error, &config)).unwrap().reason, of_read, "{error:?}");

@@ -118,7 +118,8 @@ mod tests {
         let links: crate::api::context::Links = Arc::new(Default::default);
         let waiting = Arc::new(Waiting::default());
         let prober = crate::api::Prober::new(|_| None);
-        Api(Arc::new(Context { config, me, raft, waiting, links, prober, started: Instant::now() }))
+        let (started, release) = (Instant::now(), crate::Release::THIS);
+        Api(Arc::new(Context { config, me, raft, waiting, links, prober, started, release }))
     }
 
     /// A node that is behind: it has what was written only after its read index was confirmed.

@@ -18,8 +18,9 @@ use crate::http::{self, Http, Readiness};
 use crate::manifest::{Chores, Waiting};
 use crate::metrics::Metrics;
 use crate::raft::{self, RaftHandle, RaftMetrics, RaftParts, RaftSeed, StartError};
+use crate::release::Release;
 use crate::storage::{self, StoreId};
-use crate::transport::{Identities, Local, PeerServer, PeerTransport, StoreIds};
+use crate::transport::{Identities, Levels, Local, PeerServer, PeerTransport, StoreIds};
 
 /// How often certificates are looked at for a change.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(5);
@@ -35,6 +36,7 @@ pub(super) struct Parts {
     raft_metrics: RaftMetrics,
     metrics: Metrics,
     started: Instant,
+    release: Release,
 }
 
 impl Parts {
@@ -70,6 +72,7 @@ impl Parts {
             raft_metrics,
             metrics,
             started,
+            release: options.release,
         })
     }
 
@@ -77,8 +80,9 @@ impl Parts {
         let cluster = self.config.cluster.name.clone();
         let store = bytes::Bytes::copy_from_slice(&store.0);
         Identities {
-            local: Arc::new(Local { cluster, id: self.me.id, store }),
+            local: Arc::new(Local { cluster, id: self.me.id, store, level: self.release.level }),
             stores: Arc::new(StoreIds::default()),
+            levels: Arc::new(Levels::default()),
         }
     }
 
@@ -101,6 +105,7 @@ impl Parts {
             clock: Arc::new(SystemClock),
             metrics: self.raft_metrics.clone(),
             boot_nonce: rand::random(),
+            release: self.release,
         };
         raft::start(seed, start)
     }
@@ -123,6 +128,7 @@ impl Parts {
             links: Arc::new(move || links.links()),
             prober: Prober::new(move |to| probe.probe(to)),
             started: self.started,
+            release: self.release,
         });
         let limits = &self.config.limits;
         let readiness = Arc::new(Readiness::new(self.data_dir, limits.free_bytes_min));

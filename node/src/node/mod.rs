@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ports::PortError;
 use crate::raft::{self, RaftFailure, StartError};
+use crate::release::Release;
 use crate::storage::{self, StorageError};
 
 use build::Parts;
@@ -33,6 +34,8 @@ pub struct NodeOptions {
     pub listen: Option<String>,
     /// The node cancels it when it serves: ports open, log read, Raft running. It waits for no leader, see docs/nix.md.
     pub serving: CancellationToken,
+    /// What it is to members of other versions: [`Release::THIS`].
+    pub release: Release,
 }
 
 /// Why a node did not start, or ended.

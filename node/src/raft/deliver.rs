@@ -68,7 +68,8 @@ impl Loop {
             self.outside.mailbox.put(write);
         }
         if !out.messages.is_empty() {
-            self.outside.transport.send(out.messages.iter().map(outgoing).collect());
+            let extend = self.release.extend_message;
+            self.outside.transport.send(out.messages.iter().map(|it| outgoing(it, extend)).collect());
         }
         for message in out.snapshots {
             let peer = message.to;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use farquorum_config::NodeId;
-use farquorum_core::{Command, LogIndex, Outcome, Rejection, State};
+use farquorum_core::{Command, Level, LogIndex, Outcome, Rejection, State};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -62,6 +62,19 @@ pub enum RaftError {
     DiskStuck {
         /// Since when.
         for_ms: u64,
+    },
+    /// A member would misread the command; certainly nothing was done.
+    #[error(
+        "this needs level {needed} of every member, and node {node} has level {has} as far as is known: update it \
+         to a version that has level {needed} (farquorum status shows the versions), or take it out of the cluster"
+    )]
+    Level {
+        /// By the command.
+        needed: Level,
+        /// A member that has less; the first of them.
+        node: NodeId,
+        /// What it has.
+        has: Level,
     },
     /// The deadline passed. A proposal may still be committed later: its outcome is unknown.
     #[error("no answer within the deadline; whether it happens is unknown")]

@@ -8,8 +8,9 @@ use farquorum_driver::{CodecError, SnapshotMeta, decode, encode};
 use crate::transport::Outgoing;
 
 /// The message for the transport.
-pub(super) fn outgoing(message: &Message) -> Outgoing {
-    Outgoing { to: NodeId(message.to), message: encode(message).into(), control: is_control(message) }
+pub(super) fn outgoing(message: &Message, extend: fn(Vec<u8>) -> Vec<u8>) -> Outgoing {
+    let bytes = extend(encode(message));
+    Outgoing { to: NodeId(message.to), message: bytes.into(), control: is_control(message) }
 }
 
 /// Heartbeats, votes and reads never wait behind entries: a full link must not look like a dead leader.

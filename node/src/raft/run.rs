@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use farquorum_config::NodeId;
-use farquorum_core::{Command, Millis, Proposal};
+use farquorum_core::{Command, Level, Millis, Proposal};
 use farquorum_driver::eraftpb::{ConfChangeV2, ConfState, Message};
 use farquorum_driver::{Driver, IdSource, Input, RequestId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,6 +17,7 @@ use super::handle::{Applied, Leader, REQUESTS_MAX, RaftError, RaftStatus, Reques
 use super::observe::RaftMetrics;
 use super::pending::{Pending, Waiting};
 use crate::clock::{Clock, MonotoneMillis, ticker};
+use crate::release::Release;
 
 /// How many election timeouts a write may wait before the process gives up. The node handed leadership over after
 /// the first; this is long enough for a cloud disk that was moved.
@@ -56,6 +57,7 @@ pub(super) struct Loop {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stamps: MonotoneMillis,
     pub(super) metrics: RaftMetrics,
+    pub(super) release: Release,
 }
 
 impl Loop {
@@ -133,6 +135,11 @@ impl Loop {
     }
 
     fn propose(&mut self, command: Command, reply: oneshot::Sender<Result<Applied, RaftError>>) {
+        if let Err(refused) = self.all_can_read(&command) {
+            self.metrics.refused.inc();
+            let _ = reply.send(Err(refused));
+            return;
+        }
         let id = self.ids.next_id();
         if let Err((one, refused)) = self.pending.insert(id, Waiting { reply, since: self.clock.boot() }) {
             self.metrics.refused.inc();
@@ -140,8 +147,25 @@ impl Loop {
             return;
         }
         let now = Millis(self.stamps.next(self.clock.wall_ms()));
-        let data = Proposal { now, command }.encode().into();
+        let data = (self.release.write_entry)(&Proposal { now, command }).into();
         self.input(Input::Propose { id, data });
+    }
+
+    /// Every member must be able to read an entry, those that only learn as well.
+    fn all_can_read(&self, command: &Command) -> Result<(), RaftError> {
+        let needed = (self.release.level_of)(command);
+        if needed <= Level::FIRST {
+            return Ok(());
+        }
+        let members = self.driver.status().conf_state;
+        let ids = [&members.voters, &members.learners, &members.voters_outgoing, &members.learners_next];
+        for node in ids.into_iter().flatten().map(|id| NodeId(*id)) {
+            let has = if node == self.me { self.release.level } else { self.outside.transport.level(node) };
+            if has < needed {
+                return Err(RaftError::Level { needed, node, has });
+            }
+        }
+        Ok(())
     }
 
     fn incoming(&mut self, from: NodeId, bytes: &[u8]) {

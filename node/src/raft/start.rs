@@ -30,6 +30,7 @@ use super::run::Loop;
 use super::writer::Writer;
 use crate::apply::{Applier, Snapshots, read_snapshot};
 use crate::clock::{Clock, MonotoneMillis};
+use crate::release::Release;
 use crate::transport::Transport;
 
 /// The other ends of a handle.
@@ -67,6 +68,8 @@ pub struct Start<'a> {
     pub metrics: RaftMetrics,
     /// A random number drawn anew at every start of the process: no id of a request ever comes twice.
     pub boot_nonce: u32,
+    /// This program.
+    pub release: Release,
 }
 
 /// Why it does not start.
@@ -151,7 +154,7 @@ fn outcome(ended: Result<Result<(), RaftFailure>, tokio::task::JoinError>) -> Re
 /// # Errors
 /// [`StartError`]; nothing runs then.
 pub fn start(seed: RaftSeed, start: Start<'_>) -> Result<RaftParts, StartError> {
-    let Start { config, me, store, transport, clock, metrics, boot_nonce } = start;
+    let Start { config, me, store, transport, clock, metrics, boot_nonce, release } = start;
     let initial = store.initial()?;
     let state = restore(&*store)?;
     let mut settings = settings(config, me, boot_nonce);
@@ -181,6 +184,7 @@ pub fn start(seed: RaftSeed, start: Start<'_>) -> Result<RaftParts, StartError> 
         applied: seed.applied,
         metrics: metrics.clone(),
         clock: clock.clone(),
+        release,
     };
     let writer = Writer {
         store: store.clone(),
@@ -214,6 +218,7 @@ pub fn start(seed: RaftSeed, start: Start<'_>) -> Result<RaftParts, StartError> 
         clock,
         stamps: MonotoneMillis::default(),
         metrics,
+        release,
     };
     let (stop, stopped) = oneshot::channel();
     let run = Some(tokio::spawn(run.run(stopped)));

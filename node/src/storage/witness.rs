@@ -104,6 +104,14 @@ mod tests {
         }
     }
 
+    /// As version 0.1 wrote it: a node that is updated must not take its own log for cut.
+    #[test]
+    fn the_form_stays() {
+        let bytes = encode(0x0102_0304_0506_0708, 0x0a0b_0c0d);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "08070605040302010d0c0b0aaa1d302e");
+    }
+
     #[test]
     fn what_is_noted_is_said_again() {
         let dir = tempfile::tempdir().unwrap();

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use farquorum_config::{Config, NodeId};
+use farquorum_core::Level;
 use farquorum_proto::v1;
 use thiserror::Error;
 
@@ -52,6 +53,7 @@ pub(crate) struct Local {
     pub(crate) cluster: String,
     pub(crate) id: NodeId,
     pub(crate) store: Bytes,
+    pub(crate) level: Level,
 }
 
 impl Local {
@@ -65,7 +67,13 @@ impl Local {
             format: FORMAT,
             lane: lane.into(),
             group: 0,
+            level: self.level.0,
         }
+    }
+
+    /// The answer to it.
+    pub(crate) fn welcome(&self) -> v1::HelloReply {
+        v1::HelloReply { store_id: self.store.clone(), format: FORMAT, level: self.level.0 }
     }
 }
 
@@ -131,13 +139,17 @@ mod tests {
     use crate::testing;
 
     fn local() -> Local {
-        Local { cluster: "farquorum".into(), id: NodeId(1), store: Bytes::from_static(&[1; 16]) }
+        Local {
+            cluster: "farquorum".into(),
+            id: NodeId(1),
+            store: Bytes::from_static(&[1; 16]),
+            level: Level(7),
+        }
     }
 
     /// A hello from node 2, changed, with what its certificate says.
     fn refused(change: impl FnOnce(&mut v1::Hello), certificate: &str) -> Option<String> {
-        let sender =
-            Local { cluster: "farquorum".into(), id: NodeId(2), store: Bytes::from_static(&[2; 16]) };
+        let sender = Local { id: NodeId(2), store: Bytes::from_static(&[2; 16]), ..local() };
         let mut hello = sender.hello(NodeId(1), v1::Lane::Control);
         change(&mut hello);
         check(&hello, certificate, &local(), &testing::config(3)).err().map(|error| error.to_string())

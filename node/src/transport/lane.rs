@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 
 use super::dial::{DialError, Dialer, backoff, dial_limit};
-use super::hello::{HelloError, Local, StoreIds};
+use super::hello::HelloError;
+use super::peer::Identities;
 use super::peers::{LaneKind, Peer};
 use super::probe::{Asker, Probes};
 use super::queue::LaneReceiver;
@@ -36,8 +37,7 @@ const ENTRIES_SILENCE: u32 = 10;
 pub(crate) struct Lane {
     pub(crate) kind: LaneKind,
     pub(crate) peer: Arc<Peer>,
-    pub(crate) local: Arc<Local>,
-    pub(crate) stores: Arc<StoreIds>,
+    pub(crate) ids: Identities,
     pub(crate) dialer: Dialer,
     pub(crate) raft: RaftHandle,
     pub(crate) heartbeat: Duration,
@@ -137,7 +137,7 @@ impl Lane {
             LaneKind::Entries => v1::Lane::Entries,
             LaneKind::Control => v1::Lane::Control,
         };
-        let hello = self.local.hello(self.peer.id(), lane);
+        let hello = self.ids.local.hello(self.peer.id(), lane);
         let _ = frames.send(frame(v1::peer_frame::Frame::Hello(hello))).await;
         let limit = dial_limit(self.peer.configured_rtt);
         let greeting = async {
@@ -151,7 +151,8 @@ impl Lane {
         let Some(v1::peer_reply::Reply::Hello(hello)) = first.reply else {
             return Err(HelloError::Missing.into());
         };
-        self.stores.check(self.peer.id(), &hello.store_id)?;
+        self.ids.stores.check(self.peer.id(), &hello.store_id)?;
+        self.ids.levels.said(self.peer.id(), hello.level);
         self.peer.heard(Instant::now());
         Ok((frames, replies))
     }

@@ -3,6 +3,7 @@
 mod dial;
 mod hello;
 mod lane;
+mod levels;
 mod peer;
 mod peers;
 mod probe;
@@ -13,9 +14,11 @@ mod snapshot;
 
 use bytes::Bytes;
 use farquorum_config::{Config, NodeId};
+use farquorum_core::Level;
 
 pub(crate) use dial::WINDOW_BYTES;
 pub(crate) use hello::{Local, StoreIds};
+pub(crate) use levels::Levels;
 pub(crate) use peer::Identities;
 pub use peer::PeerTransport;
 pub use peers::LinkStatus;
@@ -52,6 +55,12 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Starts to send a snapshot; its end is reported with [`crate::raft::RaftHandle::snapshot_sent`], always.
     fn send_snapshot(&self, snapshot: OutgoingSnapshot);
+
+    /// The level that a peer said it has; the first one as long as it has said nothing.
+    fn level(&self, peer: NodeId) -> Level {
+        let _ = peer;
+        Level::FIRST
+    }
 }
 
 /// Longest frame between nodes: a batch ends behind 1 MiB, its last message may hold one entry of the longest request

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farquorum_config::{Config, Node, NodeId};
+use farquorum_core::Level;
 use farquorum_proto::v1;
 use farquorum_tls::ClientTls;
 use prometheus::HistogramVec;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::dial::Dialer;
 use super::hello::{Local, StoreIds};
 use super::lane::Lane;
+use super::levels::Levels;
 use super::peers::{LaneKind, LinkStatus, Peer, Peers};
 use super::probe::{Asker, asks};
 use super::queue::{LaneSender, lane};
@@ -35,7 +37,7 @@ const SNAPSHOT_TIME_PER_MIB: Duration = Duration::from_secs(1);
 pub struct PeerTransport {
     peers: Peers,
     queues: BTreeMap<NodeId, Queues>,
-    local: Arc<Local>,
+    ids: Identities,
     dialer: Dialer,
     raft: RaftHandle,
     stop: CancellationToken,
@@ -56,6 +58,7 @@ struct Queues {
 pub(crate) struct Identities {
     pub(crate) local: Arc<Local>,
     pub(crate) stores: Arc<StoreIds>,
+    pub(crate) levels: Arc<Levels>,
 }
 
 impl PeerTransport {
@@ -77,8 +80,7 @@ impl PeerTransport {
             let lane = Lane {
                 kind,
                 peer: Arc::clone(peer),
-                local: Arc::clone(&ids.local),
-                stores: Arc::clone(&ids.stores),
+                ids: ids.clone(),
                 dialer: dialer.clone(),
                 raft: raft.clone(),
                 heartbeat: config.raft.heartbeat,
@@ -94,7 +96,7 @@ impl PeerTransport {
         };
         let queues = peers.iter().map(|(id, peer)| (*id, queues(peer))).collect();
         let runtime = Handle::current();
-        Arc::new(Self { peers, queues, local: ids.local, dialer, raft, stop, tasks, runtime })
+        Arc::new(Self { peers, queues, ids, dialer, raft, stop, tasks, runtime })
     }
 
     /// Closes all connections and waits until their tasks are gone.
@@ -130,6 +132,10 @@ impl PeerTransport {
 }
 
 impl Transport for PeerTransport {
+    fn level(&self, peer: NodeId) -> Level {
+        self.ids.levels.of(peer)
+    }
+
     fn send(&self, messages: Vec<Outgoing>) {
         for Outgoing { to, message, control } in messages {
             let (Some(queues), Some(peer)) = (self.queues.get(&to), self.peers.get(&to)) else {
@@ -151,7 +157,7 @@ impl Transport for PeerTransport {
             return;
         };
         let (dialer, stop) = (self.dialer.clone(), self.stop.child_token());
-        let hello = self.local.hello(to, v1::Lane::Entries);
+        let hello = self.ids.local.hello(to, v1::Lane::Entries);
         let send = async move {
             let bytes = outgoing.data.len();
             let sent = tokio::select! {

@@ -53,6 +53,7 @@ impl PeerServer {
         let checked = hello.ok_or(HelloError::Missing).and_then(|hello| {
             let from = hello::check(hello, certificate, &self.ids.local, &self.config)?;
             self.ids.stores.check(from, &hello.store_id)?;
+            self.ids.levels.said(from, hello.level);
             Ok(from)
         });
         checked.map_err(|error| {
@@ -87,8 +88,7 @@ impl PeerServer {
             _ => None,
         });
         let from = self.admit(hello.as_ref(), certificate)?;
-        let welcome = v1::HelloReply { store_id: self.ids.local.store.clone(), format: hello::FORMAT };
-        answer(replies, v1::peer_reply::Reply::Hello(welcome)).await?;
+        answer(replies, v1::peer_reply::Reply::Hello(self.ids.local.welcome())).await?;
         while let Some(frame) = frames.message().await? {
             match frame.frame {
                 Some(v1::peer_frame::Frame::Batch(batch)) => self.take(from, batch).await?,

@@ -118,6 +118,7 @@ impl Cluster {
             clock: Arc::new(SystemClock),
             metrics: RaftMetrics::new().unwrap(),
             boot_nonce: rand::random(),
+            release: farquorum_node::Release::THIS,
         };
         self.nodes.insert(id, start(seed, start_with).unwrap());
     }

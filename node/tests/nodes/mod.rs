@@ -90,6 +90,7 @@ impl Nodes {
             certs_dir: self.dir.path().join("certs"),
             listen: None,
             serving: tokio_util::sync::CancellationToken::new(),
+            release: farquorum_node::Release::THIS,
         }
     }
 

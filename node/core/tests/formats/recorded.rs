@@ -85,7 +85,9 @@ pub(crate) fn recordings(folder: &Path) -> BTreeMap<PathBuf, Sample> {
     let list = |folder: &Path| -> Vec<PathBuf> {
         fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
     };
-    let versions = list(folder).into_iter().filter(|path| path.is_dir());
+    let is_version =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('v'));
+    let versions = list(folder).into_iter().filter(|path| path.is_dir() && is_version(path));
     versions.flat_map(|version| list(&version)).map(|path| (path.clone(), open(&path))).collect()
 }
 

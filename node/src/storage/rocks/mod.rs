@@ -10,6 +10,8 @@ mod contents;
 mod keys;
 mod open;
 mod options;
+#[cfg(test)]
+mod recorded;
 mod snapshot;
 
 use std::path::PathBuf;
