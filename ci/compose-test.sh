@@ -65,6 +65,28 @@ test_shape() { # what the file promises, as the engine sees it
     say "nine services; one network each but the gateway's three; no capability but NET_ADMIN of the gateway"
 }
 
+# Nothing secret is in the image, in what compose reads, or in what the engine shows of a container (mounts aside).
+test_secrets() {
+    local id
+    find "$FARQUORUM_CERTS" -name '*.key' -exec sed -n 2p {} \; >"$work/secrets"
+    cat "$FARQUORUM_CERTS/store/access_key" "$FARQUORUM_CERTS/store/secret_key" >>"$work/secrets"
+    [ "$(awk 'length > 15' "$work/secrets" | sort -u | wc -l)" -ge 11 ] || fail "fewer secrets than there are hosts"
+    [ "$(awk 'length <= 15' "$work/secrets" | wc -l)" = 0 ] || fail "a secret is too short to look for"
+    id=$(docker create "$(setting FARQUORUM_IMAGE)")
+    docker export "$id" >"$work/exported"
+    docker rm "$id" >/dev/null
+    docker image inspect "$(setting FARQUORUM_IMAGE)" >"$work/shown"
+    for id in $("${compose[@]}" ps --all --quiet); do docker inspect "$id" >>"$work/shown"; done
+    "${compose[@]}" config >>"$work/shown"
+    # The test of the test: one that is there is found.
+    { cat "$work/exported"; head -1 "$work/secrets"; } | grep -aqFf "$work/secrets" || fail "a planted secret was not noticed"
+    for file in "$work/exported" "$work/shown" netem/.env netem/compose.yaml; do
+        if grep -aqFf "$work/secrets" "$file"; then fail "a private key or the store's secret stands in $(basename "$file")"; fi
+    done
+    rm "$work/exported"
+    say "none of $(sort -u "$work/secrets" | wc -l) secrets is in the image, the compose file, its environment or what the engine shows"
+}
+
 test_round_trips() { # from every node; the worst of a busy machine is tried again
     local name try
     for name in "${nodes[@]}"; do
@@ -225,6 +247,7 @@ start=$(date +%s%N)
 up "$healthy_max"
 say "all nine healthy after $((($(date +%s%N) - start) / 1000000)) ms (asked: $healthy_max s)"
 test_shape
+test_secrets
 test_round_trips
 test_nothing_bypasses
 test_leader

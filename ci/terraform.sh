@@ -12,11 +12,13 @@ export FARQUORUM_SCHEMA_DIR="$top/terraform/tests/schemas"
 admin=192.0.2.77/32
 # Planted where secrets lie on an operator's machine; none of it may reach a plan or a state.
 marker=farquorum-planted-marker-6f1d
+# TERRAFORM=tofu: OpenTofu in its place.
+terraform=${TERRAFORM:-terraform}
 export AWS_ACCESS_KEY_ID=$marker AWS_SECRET_ACCESS_KEY=$marker GOOGLE_CREDENTIALS=$marker ARM_CLIENT_SECRET=$marker
 
 say() { printf '%s\n' "terraform: $*"; }
 fail() { say "$*" >&2; exit 1; }
-for tool in terraform go python3; do
+for tool in "$terraform" go python3; do
   command -v "$tool" >/dev/null || fail "$tool is not installed; it is needed for make terraform-test"
 done
 
@@ -33,14 +35,17 @@ refused() {
 }
 
 build_providers() {
-  local version name
+  local version name registry folder
   mkdir -p "$cache"
   quiet "building the provider" env -C terraform/tests/provider CGO_ENABLED=0 go build -trimpath -o "$cache/provider" .
   for version in aws_6.25.0 google_7.45.0 azurerm_5.2.0; do
     name=${version%_*}
-    local folder="$cache/mirror/registry.terraform.io/hashicorp/$name/${version#*_}/linux_amd64"
-    mkdir -p "$folder"
-    cp "$cache/provider" "$folder/terraform-provider-${name}_v${version#*_}"
+    # The registries of Terraform and of OpenTofu.
+    for registry in registry.terraform.io registry.opentofu.org; do
+      folder="$cache/mirror/$registry/hashicorp/$name/${version#*_}/linux_amd64"
+      mkdir -p "$folder"
+      cp "$cache/provider" "$folder/terraform-provider-${name}_v${version#*_}"
+    done
   done
 }
 
@@ -51,10 +56,10 @@ copy() { # copy NAME: a fresh copy of what Terraform reads, with secrets beside 
   printf '%s\n' "$marker" >"$work/$1/keys/ca.key"
 }
 vars() { python3 "$top/terraform/tests/tfvars.py" "$1/farquorum.toml" "$2/test.auto.tfvars.json" "${@:3}"; }
-init() { quiet "init of $1" terraform -chdir="$1" init -no-color -input=false -plugin-dir="$cache/mirror"; }
+init() { quiet "init of $1" "$terraform" -chdir="$1" init -no-color -input=false -plugin-dir="$cache/mirror"; }
 plan() { # plan FOLDER NAME: FOLDER/NAME and FOLDER/NAME.json
-  quiet "plan in $1" terraform -chdir="$1" plan -no-color -input=false -out="$2"
-  terraform -chdir="$1" show -json "$2" >"$1/$2.json"
+  quiet "plan in $1" "$terraform" -chdir="$1" plan -no-color -input=false -out="$2"
+  "$terraform" -chdir="$1" show -json "$2" >"$1/$2.json"
 }
 check() { python3 "$top/terraform/tests/properties.py" "$@"; }
 
@@ -62,9 +67,9 @@ test_modules() {
   local module
   for module in cluster aws gcp azure; do
     init "$1/terraform/modules/$module"
-    quiet "validate of modules/$module" terraform -chdir="$1/terraform/modules/$module" validate -no-color
+    quiet "validate of modules/$module" "$terraform" -chdir="$1/terraform/modules/$module" validate -no-color
   done
-  quiet "terraform test of modules/cluster" terraform -chdir="$1/terraform/modules/cluster" test -no-color
+  quiet "terraform test of modules/cluster" "$terraform" -chdir="$1/terraform/modules/cluster" test -no-color
   say "modules validate; $(tail -1 "$work/out")"
 }
 
@@ -76,14 +81,14 @@ test_root() { # test_root NAME CLOUD...
   vars "$work/$root" "$folder" "${clouds[@]}"
   init "$folder"
   [[ $(find "$folder/.terraform/providers" -mindepth 3 -maxdepth 3 | wc -l) == "$#" ]] || fail "roots/$root needs a provider of a cloud that it does not use"
-  quiet "validate of roots/$root" terraform -chdir="$folder" validate -no-color
+  quiet "validate of roots/$root" "$terraform" -chdir="$folder" validate -no-color
   plan "$folder" first
-  quiet "apply in roots/$root" terraform -chdir="$folder" apply -no-color -input=false first
-  terraform -chdir="$folder" show -json >"$folder/state.json"
+  quiet "apply in roots/$root" "$terraform" -chdir="$folder" apply -no-color -input=false first
+  "$terraform" -chdir="$folder" show -json >"$folder/state.json"
   check check "$folder/first.json" "$folder/state.json" --admin "$admin" --marker "$marker"
   test_import "$root" "$folder"
   if grep -qF "$marker" "$folder/terraform.tfstate"; then fail "roots/$root: the planted marker stands in the state file"; fi
-  quiet "roots/$root: a second plan must change nothing; it" terraform -chdir="$folder" plan -no-color -input=false -detailed-exitcode
+  quiet "roots/$root: a second plan must change nothing; it" "$terraform" -chdir="$folder" plan -no-color -input=false -detailed-exitcode
   vars "$work/$root" "$folder" "${clouds[@]}" --image 1
   plan "$folder" image
   check kept "$folder/image.json"
@@ -98,11 +103,11 @@ test_three_clouds() { # what needs an applied root with all of them
   plan "$folder" removed
   check only "$folder/removed.json" azure cp-azure-1 worker-azure-1
   vars "$top_copy" "$folder" "${all[@]}"
-  quiet "terraform test of roots/aws-gcp-azure" terraform -chdir="$folder" test -no-color
+  quiet "terraform test of roots/aws-gcp-azure" "$terraform" -chdir="$folder" test -no-color
   say "properties notice every planted fault; one cloud removed plans only that cloud; $(tail -1 "$work/out")"
 
   printf '# edited\n' >>"$top_copy/farquorum.toml"
-  refused "farquorum render" terraform -chdir="$folder" plan -no-color -input=false
+  refused "farquorum render" "$terraform" -chdir="$folder" plan -no-color -input=false
   cp farquorum.toml "$top_copy/farquorum.toml"
   local one="$work/aws/terraform/roots/aws"
   python3 - "$one/test.auto.tfvars.json" "$folder/test.auto.tfvars.json" <<'PY'
@@ -113,8 +118,8 @@ values["farquorum"] = every["farquorum"]
 with open(sys.argv[1], "w") as a:
     json.dump(values, a)
 PY
-  refused "Use the root that names all your clouds" terraform -chdir="$one" plan -no-color -input=false
-  refused "never let in" terraform -chdir="$folder" plan -no-color -input=false -var 'admin_cidrs=["0.0.0.0/0"]'
+  refused "Use the root that names all your clouds" "$terraform" -chdir="$one" plan -no-color -input=false
+  refused "never let in" "$terraform" -chdir="$folder" plan -no-color -input=false -var 'admin_cidrs=["0.0.0.0/0"]'
   say "a stale render, a root with too few clouds and the whole internet as operator are refused"
 }
 
@@ -129,10 +134,10 @@ connectivity = "wireguard"
 HCL
   init "$folder"
   plan "$folder" first
-  quiet "apply with an uploaded image" terraform -chdir="$folder" apply -no-color -input=false first
-  terraform -chdir="$folder" show -json >"$folder/state.json"
+  quiet "apply with an uploaded image" "$terraform" -chdir="$folder" apply -no-color -input=false first
+  "$terraform" -chdir="$folder" show -json >"$folder/state.json"
   check check "$folder/first.json" "$folder/state.json" --admin "$admin" --marker "$marker"
-  terraform -chdir="$folder" state list >"$folder/list"
+  "$terraform" -chdir="$folder" state list >"$folder/list"
   local name
   for name in aws_ami google_compute_image azurerm_image; do
     grep -q "$name.this" "$folder/list" || fail "images by file: no $name"
@@ -153,12 +158,12 @@ test_render() {
 }
 test_import() { # test_import NAME FOLDER
   [[ -x $binary ]] || return 0
-  terraform -chdir="$2" output -json >"$work/outputs.json"
+  "$terraform" -chdir="$2" output -json >"$work/outputs.json"
   quiet "context import of roots/$1" env FARQUORUM_STATE_DIR="$work/state" "$binary" --config "$work/$1/farquorum.toml" \
     context import "$work/outputs.json" --name "$1" --certs "$work/certs"
 }
 
-quiet "terraform fmt" terraform fmt -check -recursive -diff terraform
+quiet "terraform fmt" "$terraform" fmt -check -recursive -diff terraform
 if [[ -x $binary ]]; then
   test_render
 elif [[ ${CI:-} == true ]]; then
@@ -174,4 +179,4 @@ test_root aws-gcp aws gcp
 test_root aws-gcp-azure aws gcp azure
 test_three_clouds
 test_upload
-say "$(terraform version | head -1): passed in $SECONDS s. OpenTofu: not run. The real providers: not run."
+say "$("$terraform" version | head -1): passed in $SECONDS s. The real providers: not run."

@@ -105,6 +105,13 @@ for node in "${nodes[@]}"; do
 done
 [ "$(machines)" -eq 3 ] || fail "$(machines) machines run, not 3"
 
+# What all machines share holds no key; each gets its own when it starts.
+find "$FARQUORUM_STATE_DIR" -name '*.key' -exec sed -n 2p {} \; >"$work/secrets"
+[ "$(awk 'length > 15' "$work/secrets" | sort -u | wc -l)" -gt 3 ] || fail "fewer keys than machines"
+{ cat "$machine/initramfs"; head -1 "$work/secrets"; } | grep -aqFf "$work/secrets" || fail "a planted secret was not noticed"
+if grep -aqFf "$work/secrets" "$machine/initramfs"; then fail "a private key stands in the initramfs"; fi
+rm "$work/secrets"
+
 export FARQUORUM_CONTEXT=$folder/context.toml
 first=$(leader) || fail "no leader"
 row "leader" "$first"
