@@ -41,6 +41,8 @@ pub(crate) struct Members {
     /// A link to its program by the name of each node.
     links: PathBuf,
     now: BTreeMap<String, Program>,
+    /// Replacements so far.
+    replaced: u32,
 }
 
 impl Members {
@@ -56,7 +58,7 @@ impl Members {
         let now: BTreeMap<_, _> = nodes.map(|name| (name, Program::Older)).collect();
         now.iter().for_each(|(name, program)| symlink(program.path(), links.join(name)).unwrap());
         let sim = lab.up(&[&["--node-program", &program], options].concat());
-        Self { sim, links, now }
+        Self { sim, links, now, replaced: 0 }
     }
 
     /// Gives a node this program at its next start.
@@ -67,10 +69,18 @@ impl Members {
         self.now.insert(node.to_owned(), program);
     }
 
-    /// Stops a node as an update does, and starts it with this program.
-    pub(crate) fn replace(&mut self, node: &str, program: Program) {
+    /// Stops a node as an update does, starts it with this program, and waits until it has caught up; clients write
+    /// meanwhile. What was written is appended.
+    pub(crate) async fn replace(&mut self, node: &str, program: Program, history: &mut History) {
+        self.replaced += 1;
+        let crowd = Crowd::start(&[self.sim.cluster(10.0)], 8, 300, &format!("replaced/{}/", self.replaced));
         self.give(node, program);
         self.sim.verb(&["restart", node]);
+        let mut written = crowd.end().await;
+        assert!(written.failed.is_empty(), "{node} was replaced: {:?}", written.failed);
+        println!("{node} is {}: longest pause {} ms", program.version(), written.longest_gap().as_millis());
+        history.done.append(&mut written.done);
+        self.sim.agreed(60).await;
     }
 
     /// Every node's version, as the operator sees it.

@@ -24,22 +24,22 @@ pub(crate) fn nodes_are_updated_and_set_back_one_by_one() {
         let all = &mut history;
         members.check("none", all).await;
 
-        members.replace(&first, Newer);
+        members.replace(&first, Newer, all).await;
         members.check("one", all).await;
         refused(&members, &first, &second).await;
         catches_up(&mut members, &first, &second, all).await;
 
-        members.replace(&second, Newer);
+        members.replace(&second, Newer, all).await;
         members.check("two", all).await;
         refused(&members, &second, &third).await;
         // Set back, and updated again.
-        members.replace(&first, Older);
+        members.replace(&first, Older, all).await;
         members.check("back", all).await;
-        members.replace(&first, Newer);
+        members.replace(&first, Newer, all).await;
 
-        members.replace(&third, Newer);
+        members.replace(&third, Newer, all).await;
         members.check("all", all).await;
-        set_back_too_late(&mut members, &third).await;
+        set_back_too_late(&mut members, &third, all).await;
         members.check("end", all).await;
 
         let store = read_all(&members.sim.cluster(10.0), "").await;
@@ -86,7 +86,7 @@ async fn catches_up(members: &mut Members, newer: &str, older: &str, all: &mut H
 
 /// All have the newer version and use what it brings. A node that is set back then stops in front of it, at every
 /// start; the others go on.
-async fn set_back_too_late(members: &mut Members, node: &str) {
+async fn set_back_too_late(members: &mut Members, node: &str, all: &mut History) {
     // Each has told the leader its level when it connected to it.
     let set = |members: &Members, key: &str| {
         let key = format!("{PREFIX}{key}");
@@ -108,8 +108,7 @@ async fn set_back_too_late(members: &mut Members, node: &str) {
     })
     .await;
     run(members.sim.command(&["kv", "set", "without", "it"])).ok();
-    members.replace(node, Newer);
-    members.sim.agreed(60).await;
+    members.replace(node, Newer, all).await;
 }
 
 /// Two threads: clients share the machine with the simulation.

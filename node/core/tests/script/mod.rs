@@ -47,7 +47,13 @@ impl Session {
     fn apply(&mut self, bytes: Vec<u8>) -> Vec<String> {
         self.index += 1;
         let before = self.state.clone();
-        let result = self.state.apply_bytes(LogIndex(self.index), &bytes).unwrap();
+        let result = match self.state.apply_bytes(LogIndex(self.index), &bytes) {
+            Ok(result) => result,
+            Err(unreadable) => {
+                assert_eq!(self.state, before);
+                return vec![format!("{}: STOPPED {unreadable}", self.index)];
+            }
+        };
         if result.is_err() {
             let counts = (before.counts(), before.tasks(&TaskFilter::default(), TaskId(0), 1000));
             assert_eq!(
