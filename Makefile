@@ -36,6 +36,7 @@ vm-test: deps ## both backends of the WAN side by side, in a virtual machine who
 
 nix-test: build ## the NixOS modules: parsed, evaluated, compared, judged by systemd (no cache, nothing built by Nix)
 	@ci/nix.sh
+	@ci/markers.sh
 
 systemd-test: build ## the unit of the NixOS module under a real systemd, in a virtual machine (as root)
 	@ci/systemd-vm.sh

@@ -121,7 +121,7 @@ in
     family = oneGateway.networking.nftables.tables.farquorum-gateway.family;
     failures = failures oneGateway ++ failures watched;
     # Its addresses in networks of other sizes.
-    own = map plain.gateway.own [ "10.0.0.0/8" "172.16.4.0/22" "192.168.1.128/25" "192.168.1.8/29" ];
+    own = map plain.gateway.own [ "10.0.0.0/8" "172.16.4.0/22" "192.168.1.128/25" "192.168.1.16/28" ];
     watched = { inherit (watched.systemd.services.farquorum-gateway.serviceConfig) ExecStart IPAddressAllow; };
   };
   # What the assertions say about settings that are wrong.

@@ -3,7 +3,7 @@
 { lib }:
 let
   # The smallest network that has room for a gateway beside its hosts.
-  prefixMax = 29;
+  prefixMax = 28;
   number = text: builtins.fromJSON text;
   powerOfTwo = exponent: if exponent == 0 then 1 else 2 * powerOfTwo (exponent - 1);
   shown = value: lib.concatMapStringsSep "." (place: toString (digit place value)) [ 16777216 65536 256 1 ];
