@@ -61,7 +61,9 @@ impl Rollout<'_> {
                     self.pause().await;
                     Event::Looked(self.look().await)
                 }
-                Action::HandOver { from } => Event::HandedOver(self.hand_over(&from).await),
+                Action::HandOver { from, to } => {
+                    Event::HandedOver(self.hand_over(&from, to.as_deref()).await)
+                }
                 Action::Run { host, what } => Event::Ran(self.run_command(host, what).await),
                 Action::End(end) => break end,
             };
@@ -85,10 +87,12 @@ impl Rollout<'_> {
         }
     }
 
-    async fn hand_over(&self, from: &str) -> Result<(), String> {
-        say_aside(&format!("{from}: hands leadership over"));
-        // To nobody in particular: the leader knows who is furthest along.
-        match self.connection.cluster.cluster().transfer_leader(0).await {
+    async fn hand_over(&self, from: &str, to: Option<&str>) -> Result<(), String> {
+        let chosen = self.connection.context.nodes.iter().find(|node| to == Some(node.name.as_str()));
+        let whom = to.map(|to| format!(" to {to}")).unwrap_or_default();
+        say_aside(&format!("{from}: hands leadership over{whom}"));
+        // 0: the leader picks the one that is furthest along.
+        match self.connection.cluster.cluster().transfer_leader(chosen.map_or(0, |node| node.id)).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 let why = error.to_string();

@@ -112,6 +112,22 @@ pub(super) fn missed(seen: &Snapshot, name: &str) -> Option<String> {
     })
 }
 
+/// To whom `leader` hands over best: the voter that serves and reaches a majority soonest, since every write waits for that
+/// from then on, and the next leader's election now. None when no round trip is known.
+pub(super) fn successor(seen: &Snapshot, leader: &str) -> Option<String> {
+    let voters = seen.voters();
+    let others = majority(voters.len()).checked_sub(2)?;
+    let reach = |name: &&&str| {
+        let peers = seen.view(name)?.peers.iter().filter(|peer| voters.contains(peer.name.as_str()));
+        let mut rtts: Vec<u64> = peers.map(|peer| peer.rtt_us.unwrap_or(u64::MAX)).collect();
+        rtts.sort_unstable();
+        rtts.get(others).copied().filter(|rtt| *rtt < u64::MAX)
+    };
+    let able = voters.iter().filter(|name| **name != leader && node_problem(seen, name, Some(0)).is_none());
+    let known = able.filter_map(|name| Some((reach(&name)?, *name)));
+    known.min().map(|(_, name)| name.to_owned())
+}
+
 /// Fewest of so many voters that decide.
 pub(super) fn majority(voters: usize) -> usize {
     voters / 2 + 1

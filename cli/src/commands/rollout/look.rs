@@ -42,7 +42,12 @@ async fn node(connection: &Connection, name: String, status: Result<NodeStatus, 
 }
 
 fn view(status: NodeStatus, ready: Result<(), String>) -> View {
-    let peer = |peer: v1::PeerStatus| Peer { name: peer.name, voter: peer.voter, connected: peer.connected };
+    let peer = |peer: v1::PeerStatus| Peer {
+        rtt_us: peer.rtt_minute.map(|rtt| rtt.p50_us).or(peer.rtt_us),
+        name: peer.name,
+        voter: peer.voter,
+        connected: peer.connected,
+    };
     View {
         leads: status.role() == RaftRole::Leader,
         leader: status.leader_name,

@@ -46,6 +46,8 @@ pub(super) enum Action {
     HandOver {
         /// Who leads.
         from: String,
+        /// Who shall lead; none: the leader picks.
+        to: Option<String>,
     },
     /// Run a command.
     Run {
@@ -182,7 +184,7 @@ impl Machine {
                     let why = refused.unwrap_or_else(|| "it leads again each time".to_owned());
                     return self.fail(format!("{from} does not hand leadership over: {why}"), now);
                 }
-                self.hand_over(from)
+                self.hand_over(seen, from, refused.is_none())
             }
             Some((host, _)) => self.run(*host, What::Update, seen, now),
         }
@@ -210,7 +212,7 @@ impl Machine {
                 let why = refused.unwrap_or_else(|| "it leads again each time".to_owned());
                 return self.stuck(host, format!("it does not hand leadership over: {why}"));
             }
-            return self.hand_over(name);
+            return self.hand_over(seen, name, refused.is_none());
         }
         self.run(host, What::Rollback, seen, now)
     }
@@ -298,11 +300,13 @@ impl Machine {
         Action::End(End::Stuck(self.failure.clone().unwrap_or_default(), why))
     }
 
-    fn hand_over(&mut self, from: String) -> Action {
+    /// To the best one, and when that was refused to whom the leader picks.
+    fn hand_over(&mut self, seen: &Snapshot, from: String, first: bool) -> Action {
+        let to = if first { fit::successor(seen, &from) } else { None };
         if let Phase::Before { since, .. } = self.phase {
             self.phase = Phase::HandingOver { since };
         }
-        Action::HandOver { from }
+        Action::HandOver { from, to }
     }
 
     fn run(&mut self, host: usize, what: What, seen: &Snapshot, now: Duration) -> Action {

@@ -77,6 +77,7 @@ impl Fake {
             name: name.clone(),
             voter: !self.learners.contains(name),
             connected: self.up(name),
+            rtt_us: None,
         };
         let view = |name: &String| View {
             leads: *name == leader,
@@ -170,7 +171,8 @@ impl<'a> Run<'a> {
                     fake.elect();
                     Event::Looked(fake.look())
                 }
-                Action::HandOver { from } => {
+                Action::HandOver { from, to } => {
+                    assert_eq!(to, None, "no round trip is known");
                     assert_eq!(from, fake.names[fake.leader]);
                     fake.done.push(format!("{from} hands over"));
                     if fake.hands_over {
@@ -487,6 +489,29 @@ fn a_worker_that_is_not_heard_of_again_goes_back() {
         ["update w1", "rollback w1", "rollback n1", "rollback n3", "n2 hands over", "rollback n2"]
     );
     assert!(why(&end).starts_with("w1: has sent no heartbeat"), "{end:?}");
+}
+
+#[test]
+fn leadership_goes_to_the_voter_that_reaches_a_majority_soonest() {
+    let fake = Fake::of(5);
+    let mut seen = fake.look();
+    assert_eq!(fit::successor(&seen, "n1"), None, "nothing is known");
+    // n4 has the nearest peer, n3 the nearest two.
+    let rtts = [
+        ("n2", [50, 60, 70, 80]),
+        ("n3", [20, 30, 90, 90]),
+        ("n4", [1, 40, 90, 90]),
+        ("n5", [2, 45, 50, 60]),
+    ];
+    for (name, rtts) in rtts {
+        let node = seen.nodes.iter_mut().find(|node| node.name == name).unwrap();
+        for (peer, rtt) in node.view.as_mut().unwrap().peers.iter_mut().zip(rtts) {
+            peer.rtt_us = Some(rtt);
+        }
+    }
+    assert_eq!(fit::successor(&seen, "n1").as_deref(), Some("n3"));
+    seen.nodes[2].view.as_mut().unwrap().ready = Err("in doubt".to_owned());
+    assert_eq!(fit::successor(&seen, "n1").as_deref(), Some("n4"), "one that does not serve gets nothing");
 }
 
 #[test]

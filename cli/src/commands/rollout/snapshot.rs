@@ -53,6 +53,8 @@ pub(super) struct Peer {
     pub(super) voter: bool,
     /// Whether a stream to it is open.
     pub(super) connected: bool,
+    /// Median round trip to it; none when that is not known.
+    pub(super) rtt_us: Option<u64>,
 }
 
 /// A worker, as the cluster knows it.
