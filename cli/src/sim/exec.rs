@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::Pid;
 
 use super::protocol::{Exec, Request, Response};
@@ -39,11 +39,26 @@ fn start(supervisor: &Supervisor, exec: &Exec, fds: Vec<OwnedFd>) -> Result<Pid,
         .stderr(Stdio::from(stderr))
         .process_group(0);
     supervisor.network.place_program(&exec.host, &mut command)?;
+    heed_signals(&mut command);
     become_caller(&mut command, exec.uid, exec.gid);
     supervisor
         .reaper
         .spawn(&mut command)
         .map_err(|error| format!("cannot run {program} on {} in {}: {error}", exec.host, exec.cwd.display()))
+}
+
+/// A simulation that was started by nohup, or in the background of a shell, ignores signals that the program must get: what is
+/// passed on to it is the caller's to ignore.
+fn heed_signals(command: &mut Command) {
+    let step = || -> std::io::Result<()> {
+        for kind in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+            // SAFETY: sets the default action, no handler of ours.
+            unsafe { signal(kind, SigHandler::SigDfl) }?;
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes one system call for each signal.
+    unsafe { command.pre_exec(step) };
 }
 
 /// Programs such as databases refuse to run as root. Inside a user namespace of its own the program has the caller's

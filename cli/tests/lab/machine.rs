@@ -89,17 +89,26 @@ pub(crate) fn kill_all_with(state: &Path) {
 /// Lets SIGINT and SIGHUP end a command, as at a terminal. A runner that was itself started in the background of a
 /// shell, or by nohup, has them ignored, and its children would inherit that.
 pub(crate) fn interruptible(command: &mut std::process::Command) {
-    use nix::sys::signal::{SigHandler, Signal, signal};
+    at_signals(command, nix::sys::signal::SigHandler::SigDfl);
+}
+
+/// Lets a command ignore SIGINT and SIGHUP, as one that nohup starts in the background of a shell.
+pub(crate) fn in_the_background(command: &mut std::process::Command) {
+    at_signals(command, nix::sys::signal::SigHandler::SigIgn);
+}
+
+fn at_signals(command: &mut std::process::Command, action: nix::sys::signal::SigHandler) {
+    use nix::sys::signal::{Signal, signal};
     use std::os::unix::process::CommandExt as _;
-    let reset = || {
+    let set = move || {
         for kind in [Signal::SIGINT, Signal::SIGHUP] {
-            // SAFETY: the default disposition runs no code of this process.
-            unsafe { signal(kind, SigHandler::SigDfl) }?;
+            // SAFETY: neither disposition runs code of this process.
+            unsafe { signal(kind, action) }?;
         }
         Ok(())
     };
     // SAFETY: the closure makes two system calls.
-    unsafe { command.pre_exec(reset) };
+    unsafe { command.pre_exec(set) };
 }
 
 /// Sends a signal; a process that is gone is no failure.

@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use nix::sys::signal::Signal;
 
-use crate::lab::machine::{interruptible, signal};
+use crate::lab::machine::{in_the_background, interruptible, signal};
 use crate::lab::ran::{run, run_with};
-use crate::lab::{Sim, file};
+use crate::lab::{Lab, Sim, file};
 
 #[test]
 fn a_program_inside_is_as_one_outside() {
@@ -43,9 +43,15 @@ fn what_cannot_be_run_says_why() {
     exec(&["worker-gcp-1", "true"]).code(2).says(&["--"]);
 }
 
+/// Also in a simulation that was itself started so that it ignores them.
 #[test]
 fn signals_reach_the_program() {
-    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let Some(lab) = Lab::enter() else { return };
+    let mut up = lab.command();
+    up.args(["sim", "--name", "background", "up", "--no-cluster"]);
+    in_the_background(&mut up);
+    run(up).code(0);
+    let sim = lab.adopt("background");
     for (kind, code) in [(Signal::SIGINT, 41), (Signal::SIGTERM, 42), (Signal::SIGHUP, 43)] {
         let started = sim.lab.state.path().join(format!("started-{code}"));
         let script = format!(
@@ -60,6 +66,13 @@ fn signals_reach_the_program() {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         signal(i32::try_from(child.id()).unwrap(), kind);
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{kind}");
+        for _ in 0..1_000 {
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        // One that did not heed it ends with the simulation.
+        assert_eq!(child.try_wait().unwrap().and_then(|ended| ended.code()), Some(code), "{kind}");
     }
 }
