@@ -211,6 +211,13 @@ farquorum)
     ;;
 possible)
     engine_up
+    # An engine starts without control groups too, and then takes no container with limits.
+    tar -c --files-from /dev/null | docker import - farquorum-possible >/dev/null
+    possible=yes
+    docker create --name farquorum-possible --cpus 0.1 --memory 64m farquorum-possible /none >/dev/null || possible=
+    docker rm farquorum-possible >/dev/null 2>&1 || true
+    docker image rm farquorum-possible >/dev/null
+    [ -n "$possible" ] || { engine_down; exit 1; }
     find_compose
     "$here/go-tools.sh" minio >/dev/null
     engine_down
