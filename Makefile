@@ -13,7 +13,7 @@ INPUT ?=
 SELECTION ?= --package farquorum
 test test-all: SELECTION := --workspace --all-targets
 
-.PHONY: help deps build test test-all vm-test nix-test gate systemd-test microvm-up microvm-down microvm-test terraform-test \
+.PHONY: help deps build test test-all vm-test nix-test gate stores-test systemd-test microvm-up microvm-down microvm-test terraform-test \
 	compose-up compose-down compose-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
 
 help: ## list the targets
@@ -29,7 +29,7 @@ build: deps ## build bin/farquorum
 test: lint build ## lint, and every test that needs no Docker and no virtual machine
 	@ci/test.sh
 
-test-all: test nix-test gate vm-test microvm-test systemd-test compose-test ## those, and what needs Docker or virtual machines
+test-all: test nix-test stores-test gate vm-test microvm-test systemd-test compose-test ## those, and what needs Docker or virtual machines
 
 vm-test: deps ## both backends of the WAN side by side, in a virtual machine whose kernel has netem
 	@ci/vm.sh
@@ -49,6 +49,9 @@ microvm-down: ## stop it; nothing is left behind
 
 microvm-test: build ## start them, lose one, take it back, stop them
 	@ci/microvm.sh test
+
+stores-test: build ## the clients of the clouds' own object stores, against emulators (Go and npm fetch them)
+	@ci/stores.sh
 
 gate: build ## measure simulations, and compare them with ci/baselines
 	@ci/gate.sh

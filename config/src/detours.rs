@@ -42,6 +42,11 @@ impl Detours {
         self.0.is_empty()
     }
 
+    /// All of them: from where, to where.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(from, to)| (from.as_str(), to.as_str()))
+    }
+
     /// The detours as the end of a configuration file.
     pub fn to_toml(&self) -> String {
         let detour = |(address, to): (&String, &String)| {

@@ -44,5 +44,5 @@ pub use shape::{
 };
 pub use types::{
     Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, Link, LogBackend, Node, NodeId, Ports,
-    Provider, Raft, Rollout, Storage, Tasks, Worker,
+    Provider, Raft, Rollout, Storage, StorageService, Tasks, Worker,
 };

@@ -93,7 +93,10 @@ raw_table! {
 }
 raw_table! {
     /// `[storage]`
-    RawStorage { bucket: String, cloud: String, address: String, port: u16, log: String }
+    RawStorage {
+        service: String, bucket: String, account: String, region: String, cloud: String, address: String, port: u16,
+        log: String,
+    }
 }
 raw_table! {
     /// `[raft]`

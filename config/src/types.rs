@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detours::Detours;
 use crate::host_command::HostCommand;
@@ -194,11 +194,17 @@ pub struct Worker {
 /// Where jobs read and write.
 #[derive(Clone, Debug, Serialize)]
 pub struct Storage {
-    /// Bucket, made on first start.
+    /// Who keeps the objects.
+    pub service: StorageService,
+    /// Bucket of the deployment; a container in Azure.
     pub bucket: String,
+    /// Storage account of `az://` URLs.
+    pub account: Option<String>,
+    /// Region of `s3://` URLs.
+    pub region: String,
     /// Label of the cloud that the store is in.
     pub cloud: String,
-    /// Host that serves S3.
+    /// Host that serves S3, in the simulation and wherever the service is [`StorageService::S3`].
     pub address: String,
     /// Port of S3.
     pub port: u16,
@@ -210,6 +216,32 @@ impl Storage {
     /// host:port of S3, which is plain HTTP.
     pub fn host_port(&self) -> String {
         format!("{}:{}", self.address, self.port)
+    }
+}
+
+/// Who keeps the objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StorageService {
+    /// The server at `storage.address`, which speaks S3 over plain HTTP.
+    S3,
+    /// Amazon S3.
+    Aws,
+    /// Google Cloud Storage.
+    Gcp,
+    /// Azure Blob Storage.
+    Azure,
+}
+
+impl StorageService {
+    /// Whose own service it is; none for a server at an address.
+    pub fn provider(self) -> Option<Provider> {
+        match self {
+            Self::S3 => None,
+            Self::Aws => Some(Provider::Aws),
+            Self::Gcp => Some(Provider::Gcp),
+            Self::Azure => Some(Provider::Azure),
+        }
     }
 }
 

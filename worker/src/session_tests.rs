@@ -182,12 +182,7 @@ impl Worker {
         registry.add("wait", |_, _| std::future::pending::<Result<Vec<u8>, TaskError>>());
         registry.add("panic", |_, _| async { panic!("at the disco") });
         registry.add("big", |_, _| async { Ok(vec![0; crate::RESULT_BYTES_MAX + 1]) });
-        let settings = StorageSettings {
-            endpoint: "http://127.0.0.1:9".to_owned(),
-            bucket: "none".to_owned(),
-            region: "none".to_owned(),
-            credentials: None,
-        };
+        let settings = StorageSettings::s3("http://127.0.0.1:9".to_owned(), "none", None);
         let (hands, metrics, shutdown) =
             (Hands::default(), Metrics::new().unwrap(), CancellationToken::new());
         let session = Arc::new(Session {

@@ -4,7 +4,7 @@
 //! task holds its split's distinct words in memory, so a line that is longer than a split may be is refused.
 
 use farquorum_core::InputSplit;
-use farquorum_storage::{ObjectInfo, Store, StoreError};
+use farquorum_storage::{ObjectInfo, Store, StoreError, is_bucket};
 use futures::TryStreamExt;
 
 use crate::tasks::SPLIT_BYTES_MAX;
@@ -154,8 +154,4 @@ async fn line_end(store: &Store, object: &ObjectInfo, offset: u64, wanted: u64) 
 
 fn too_long(object: &ObjectInfo, offset: u64) -> InputError {
     InputError::LineTooLong { url: object.url.clone(), offset, max: SPLIT_BYTES_MAX }
-}
-
-fn is_bucket(url: &str) -> bool {
-    url.strip_prefix("s3://").is_some_and(|rest| !rest.trim_end_matches('/').contains('/'))
 }

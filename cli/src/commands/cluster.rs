@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use farquorum_client::{Cluster, Context, ContextError, Contexts, Place, Timing};
+use farquorum_config::Detours;
 use farquorum_proto::v1::{NodeStatus, RaftRole};
 use farquorum_storage::{StorageSettings, Store};
 
@@ -62,10 +63,12 @@ impl Connection {
                 .hint("add a [storage] table to the context file")
         })?;
         Store::open(&StorageSettings {
+            url: storage.url.clone(),
             endpoint: storage.endpoint.clone(),
-            bucket: storage.bucket.clone(),
-            region: "us-east-1".to_owned(),
-            credentials: Some(storage.credentials.clone()),
+            region: storage.region.clone(),
+            account: storage.account.clone(),
+            credentials: storage.credentials.clone(),
+            detours: Detours::default(),
         })
         .map_err(Failure::failed)
     }

@@ -60,7 +60,7 @@ enum JobKind {
 struct RunArgs {
     /// What to do
     kind: JobKind,
-    /// Local file or folder, which is uploaded first, or s3://bucket/key-or-prefix
+    /// Local file or folder, which is uploaded first, or s3://bucket/key-or-prefix (gs://, az://)
     #[arg(long)]
     input: String,
     /// s3://bucket/prefix: parts and manifest appear below it; without it, a new prefix in the cluster's bucket

@@ -148,7 +148,7 @@ async fn checks(global: &Global, args: &CheckArgs, stop: CancellationToken) -> R
 
 async fn check_here(connection: &Connection) -> Result<Outcome, Failure> {
     let store = connection.store()?;
-    let report = check(&store, &store.bucket_url(), "command-line").await;
+    let report = check(&store, store.bucket_url(), "command-line").await;
     Ok(report.map_or_else(|error| Outcome::Failed(error.to_string()), Outcome::Checked))
 }
 

@@ -33,9 +33,11 @@ pub(crate) fn write(folder: &Folder, config: &Config, name: &str, hosts: &[HostP
             key: certs.key(ADMIN),
         },
         storage: Some(StorageContext {
-            endpoint: format!("http://{}", port(OBJECT_STORE, "s3")),
-            bucket: config.storage.bucket.clone(),
-            credentials: folder.credentials(),
+            url: farquorum_storage::bucket_url(config.storage.service, &config.storage.bucket),
+            endpoint: Some(format!("http://{}", port(OBJECT_STORE, "s3"))),
+            region: config.storage.region.clone(),
+            account: None,
+            credentials: Some(folder.credentials()),
         }),
         sim: Some(SimContext { name: name.to_owned(), control: folder.socket()? }),
     };

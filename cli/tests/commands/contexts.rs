@@ -47,8 +47,7 @@ pub(crate) fn imported(sim: &Sim) {
 
     ran(sim, &["context", "use", "cloud"]).ok();
     assert_eq!(nodes(&ran(sim, &["status", "-o", "json"]).ok().json()), expected);
-    // This context names no object store; the simulation's own does. So which one was taken is seen.
-    ran(sim, &["storage", "check"]).code(2).says(&["this context names no object store"]);
+    ran(sim, &["context", "show"]).ok().prints(&["name         cloud", "objects      s3://pipeline-data"]);
     let own = format!("sim:{}", sim.name);
     ran(sim, &["context", "list"]).ok().prints(&["cloud", &own]);
     ran(sim, &["kv", "get", "through", "--context", &own]).ok().prints(&["a context"]);

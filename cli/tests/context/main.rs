@@ -130,6 +130,41 @@ fn contexts_are_listed_used_and_shown() {
 }
 
 #[test]
+fn the_store_is_the_one_that_workers_use() {
+    let desk = Desk::new();
+    let chosen = desk.text("farquorum.toml").replace(
+        "bucket = \"pipeline-data\"",
+        "service = \"azure\"\naccount = \"acmeaz\"\nbucket = \"jobs\"",
+    );
+    std::fs::write(desk.path("farquorum.toml"), chosen).unwrap();
+    let output =
+        |value: &str| format!("\"farquorum_storage\": {{\"value\": {value}}},\n  \"farquorum_cluster\"");
+    let made = |name: &str, value: &str| {
+        desk.terraform(name, |text| text.replace("\"farquorum_cluster\"", &output(value)));
+    };
+    desk.terraform("none.json", |text| text);
+    desk.import(&["none.json"]).code(4).says(&["Terraform made no bucket az://jobs", "storage.bucket"]);
+    made("other.json", r#"{"url": "az://pipeline-data", "region": null, "account": "acmeaz"}"#);
+    desk.import(&["other.json"])
+        .code(4)
+        .says(&["objects are in az://jobs, and Terraform made az://pipeline-data"]);
+    made("bad.json", r#"{"url": "jobs", "region": null, "account": null}"#);
+    desk.import(&["bad.json"]).code(2).says(&["farquorum_storage.url = \"jobs\" must be s3://BUCKET"]);
+    made("right.json", r#"{"url": "az://jobs", "region": null, "account": "acmeaz"}"#);
+    std::fs::write(desk.path("keys.toml"), "azure_sas = 1\n").unwrap();
+    desk.import(&["right.json", "--storage-credentials", "keys.toml"])
+        .code(2)
+        .says(&["keys.toml", "azure_sas"]);
+    std::fs::write(desk.path("keys.toml"), "azure_sas = \"sv=1&sig=x\"\n").unwrap();
+    desk.import(&["right.json", "--storage-credentials", "keys.toml"]).ok();
+    let shown = desk.ran(&["context", "show", "farquorum", "-o", "json"]).ok().json();
+    let storage = &shown["context"]["storage"];
+    assert_eq!((&storage["url"], &storage["account"]), (&"az://jobs".into(), &"acmeaz".into()), "{storage}");
+    assert!(storage["credentials"].as_str().unwrap().ends_with("keys.toml"), "{storage}");
+    assert!(!desk.text("state/contexts/farquorum.toml").contains("sig="), "a secret is in the context");
+}
+
+#[test]
 fn another_cluster_than_the_one_of_the_file_is_refused() {
     let desk = Desk::new();
     std::fs::write(desk.path("farquorum.toml"), format!("{}\n# new\n", desk.text("farquorum.toml"))).unwrap();

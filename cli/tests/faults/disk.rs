@@ -119,7 +119,7 @@ fn a_data_folder_on_a_network_file_system_is_refused() {
 fn a_full_object_store_fails_the_job_and_says_so() {
     let Some(sim) = on_small_disks(&[STORE], 64) else { return };
     let input = file(&sim.lab, "input/a.txt", "to be or not to be\n".repeat(1000));
-    let bucket = format!("s3://{}", sim.context().storage.unwrap().bucket);
+    let bucket = sim.context().storage.unwrap().url;
     let (first, second) = (format!("{bucket}/first"), format!("{bucket}/second"));
     let job = |input: &str, output: &str| {
         let mut command = sim.command(&["job", "run", "wordcount", "--reducers", "2", "--input", input]);

@@ -23,7 +23,7 @@ const SHORT_LEASES: [&str; 4] = ["--set", "tasks.heartbeat_ms=500", "--set", "ta
 fn a_word_count_survives_dead_stopped_and_isolated_workers() {
     let Some(sim) = Sim::up(&SHORT_LEASES) else { return };
     let input = write_text(&sim);
-    let output = format!("s3://{}/faults", sim.context().storage.unwrap().bucket);
+    let output = format!("{}/faults", sim.context().storage.unwrap().url);
     let job = ["job", "run", "wordcount", "--reducers", "3", "--split-bytes", SPLIT_BYTES, "--detach"];
     sim.ok(&[&job[..], &["--input", input.to_str().unwrap(), "--output", &output]].concat());
     run(async {

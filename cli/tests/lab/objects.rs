@@ -11,13 +11,8 @@ impl Sim {
     /// The simulation's object store. Only inside a runtime.
     pub(crate) fn store(&self) -> Store {
         let storage = self.context().storage.unwrap();
-        Store::open(&StorageSettings {
-            endpoint: storage.endpoint,
-            bucket: storage.bucket,
-            region: "us-east-1".to_owned(),
-            credentials: Some(storage.credentials),
-        })
-        .unwrap()
+        let bucket = storage.url.strip_prefix("s3://").unwrap();
+        Store::open(&StorageSettings::s3(storage.endpoint.unwrap(), bucket, storage.credentials)).unwrap()
     }
 
     /// The published parts of a word count together, in order of words, are what a single process counts.

@@ -18,6 +18,10 @@ pub enum Form {
     HostPort,
     /// Name of an S3 bucket.
     Bucket,
+    /// Name of a storage account of Azure.
+    Account,
+    /// Name of a region.
+    Region,
     /// One argument of a program.
     Argument,
     /// A folder.
@@ -37,6 +41,8 @@ impl Form {
             Self::Bucket => {
                 "3 to 63 characters of a-z, 0-9, '-' and '.', starting and ending with a letter or digit"
             }
+            Self::Account => "3 to 24 characters of a-z and 0-9",
+            Self::Region => "1 to 63 characters of a-z, 0-9 and '-', not starting or ending with '-'",
             Self::Argument => "a text of at most 4096 characters without NUL",
             Self::Folder => "a path of 1 to 4096 characters",
             Self::Free => "a text of at most 64 characters without control characters",
@@ -51,6 +57,8 @@ impl Form {
             Self::Host => is_host(text),
             Self::HostPort => parse_host_port(text).is_some(),
             Self::Bucket => is_bucket(text),
+            Self::Account => (3..=24).contains(&text.len()) && is_label(text) && !text.contains('-'),
+            Self::Region => is_label(text),
             Self::Argument => text.chars().count() <= 4096 && !text.contains('\0'),
             Self::Folder => (1..=4096).contains(&text.chars().count()) && !text.contains('\0'),
             Self::Free => text.chars().count() <= 64 && !text.chars().any(char::is_control),
@@ -126,6 +134,11 @@ mod tests {
             (Form::Bucket, "ab", false),
             (Form::Bucket, "a..b", false),
             (Form::Bucket, "Data", false),
+            (Form::Account, "farquorumaz", true),
+            (Form::Account, "farquorum-az", false),
+            (Form::Account, "ab", false),
+            (Form::Region, "eu-central-1", true),
+            (Form::Region, "https://example.com", false),
         ];
         for (form, text, expected) in cases {
             assert_eq!(form.accepts(text), *expected, "{form:?} {text:?}");

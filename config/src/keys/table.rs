@@ -160,8 +160,15 @@ pub(super) static KEYS: &[Key] = &[
     key("workers[].orchestrators", Kind::TextList { form: Form::HostPort, min: 0, max: 64 }, Value("[]"),
         "Nodes that it asks first; empty: all nodes of the file. ORCHESTRATOR_ADDR sets it for all workers."),
 
+    key("storage.service", Kind::Choice(&["s3", "aws", "gcp", "azure"]), Value("\"s3\""),
+        "Who keeps the objects. s3: the server at storage.address, by plain HTTP; else the cloud's own service, by HTTPS. \
+         Simulation and containers always have s3."),
     key("storage.bucket", Kind::Text(Form::Bucket), Value("\"pipeline-data\""),
-        "Bucket that jobs read and write; made on first start."),
+        "Bucket (Azure: container) that jobs read and write; a server at storage.address makes it on first start."),
+    key("storage.account", Kind::Text(Form::Account), Unset("needed for az:// only"),
+        "Storage account of Azure, which holds the containers of az:// URLs."),
+    key("storage.region", Kind::Text(Form::Region), Derived("the region of the cloud whose provider is aws"),
+        "Region of s3:// URLs. Most servers other than Amazon's take any."),
     key("storage.cloud", LABEL, Required,
         "Label of the cloud that the object store is in."),
     key("storage.address", HOST, Required,

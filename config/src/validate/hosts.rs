@@ -8,7 +8,7 @@ use crate::finding::Report;
 use crate::keys::parse_network;
 use crate::raw::Raw;
 use crate::text::quoted;
-use crate::types::{Cloud, Ipv4Net, LogBackend, Node, NodeId, Ports, Provider, Storage, Worker};
+use crate::types::{Cloud, Ipv4Net, Node, NodeId, Ports, Provider, Storage, Worker};
 
 /// All clouds; their networks must not overlap.
 pub(super) fn clouds(raw: &Raw, report: &mut Report) -> BTreeMap<String, Cloud> {
@@ -83,30 +83,8 @@ pub(super) fn workers(raw: &Raw, ports: &Ports, report: &mut Report, derived: &m
     workers
 }
 
-/// The object store, and where nodes keep their log.
-pub(super) fn storage(raw: &Raw, ports: &Ports, report: &mut Report, derived: &mut Derived) -> Storage {
-    let storage = &raw.storage;
-    place(raw, storage.cloud.as_deref(), storage.address.as_deref(), "storage", report);
-    let log = match storage.log.as_deref() {
-        Some("memory") => LogBackend::Memory,
-        _ => LogBackend::Rocksdb,
-    };
-    if log == LogBackend::Memory {
-        let message = "DANGER: the Raft log is kept in memory. A node that stops forgets its vote and every \
-                       acknowledged write; never use this for data that matters";
-        report.warn("storage.log", Some(quoted("memory")), message);
-    }
-    Storage {
-        bucket: storage.bucket.clone().unwrap_or_default(),
-        cloud: storage.cloud.clone().unwrap_or_default(),
-        address: storage.address.clone().unwrap_or_default(),
-        port: derived.or(storage.port, "storage.port", ports.s3, "ports.s3"),
-        log,
-    }
-}
-
 /// A host's cloud exists, and its address, when it is one and no name, is a host address of the cloud's network.
-fn place(raw: &Raw, cloud: Option<&str>, address: Option<&str>, path: &str, report: &mut Report) {
+pub(super) fn place(raw: &Raw, cloud: Option<&str>, address: Option<&str>, path: &str, report: &mut Report) {
     if !known_cloud(raw, cloud, &format!("{path}.cloud"), report) {
         return;
     }

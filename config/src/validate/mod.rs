@@ -7,6 +7,7 @@ mod detours;
 mod hosts;
 mod links;
 mod rollout;
+mod storage;
 mod timing;
 mod voters;
 
@@ -26,7 +27,7 @@ pub(crate) fn validate(raw: &Raw, effective: &mut Dict, report: &mut Report) -> 
     let ports = ports(raw);
     let mut nodes = hosts::nodes(raw, &ports, report, &mut derived);
     let workers = hosts::workers(raw, &ports, report, &mut derived);
-    let storage = hosts::storage(raw, &ports, report, &mut derived);
+    let storage = storage::storage(raw, &ports, &clouds, report, &mut derived);
     hosts::distinct(raw, &nodes, &workers, &storage, report);
     voters::check(raw, &nodes, report);
     nodes.sort_by_key(|node| node.id);

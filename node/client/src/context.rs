@@ -1,6 +1,6 @@
 //! The context file: where a cluster is, seen from this machine, and which certificates to use. The simulation writes
-//! one; for another cluster `farquorum context import` does, or a person. Secrets stand in files of their own; relative paths are below the context
-//! file's folder.
+//! one; for another cluster `farquorum context import` does, or a person. Secrets stand in files of their own; relative
+//! paths are below the context file's folder.
 
 use std::fs;
 use std::io;
@@ -59,12 +59,19 @@ pub struct TlsContext {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StorageContext {
-    /// URL of S3.
-    pub endpoint: String,
-    /// Bucket for jobs.
-    pub bucket: String,
-    /// File with the access key and the secret key, mode 0600.
-    pub credentials: PathBuf,
+    /// The bucket for jobs: `s3://BUCKET`, `gs://BUCKET` or `az://CONTAINER`.
+    pub url: String,
+    /// URL of the server behind `s3://`; without it, that is Amazon S3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Region of `s3://`.
+    pub region: String,
+    /// Storage account of `az://`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// File with keys, mode 0600; without it the identity of this machine asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<PathBuf>,
 }
 
 /// The simulation that runs this cluster.
@@ -176,7 +183,7 @@ impl Context {
 
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         let TlsContext { ca, cert, key } = &mut self.tls;
-        let storage = self.storage.as_mut().map(|storage| &mut storage.credentials);
+        let storage = self.storage.as_mut().and_then(|storage| storage.credentials.as_mut());
         let sim = self.sim.as_mut().map(|sim| &mut sim.control);
         [ca, cert, key].into_iter().chain(storage).chain(sim).collect()
     }

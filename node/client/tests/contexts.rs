@@ -22,9 +22,11 @@ fn context(cluster: &str) -> Context {
         }],
         tls: TlsContext { ca: path("ca/peer.crt"), cert: path("admin.crt"), key: path("admin.key") },
         storage: Some(StorageContext {
-            endpoint: "http://127.0.0.1:40003".to_owned(),
-            bucket: "pipeline-data".to_owned(),
-            credentials: path("s3.toml"),
+            url: "s3://pipeline-data".to_owned(),
+            endpoint: Some("http://127.0.0.1:40003".to_owned()),
+            region: "us-east-1".to_owned(),
+            account: None,
+            credentials: Some(path("s3.toml")),
         }),
         sim: Some(SimContext { name: "default".to_owned(), control: path("control.sock") }),
     }

@@ -14,5 +14,5 @@ pub struct StorageCheckPayload {}
 pub(super) async fn run(context: Context, payload: Vec<u8>) -> Result<Vec<u8>, TaskError> {
     let StorageCheckPayload {} = from_json("storage-check", &payload)?;
     let who = format!("task-{}-{}", context.attempt.task, context.attempt.attempt);
-    to_json(&check(&context.store, &context.store.bucket_url(), &who).await?)
+    to_json(&check(&context.store, context.store.bucket_url(), &who).await?)
 }

@@ -10,6 +10,8 @@ use object_store::signer::Signer;
 
 use crate::client::Store;
 use crate::error::StoreError;
+use crate::location::{Scheme, in_bucket};
+use crate::services::{Services, is_plain};
 
 /// How long a signature holds: one request, on clocks that differ a little.
 const SIGNATURE_TIME: Duration = Duration::from_secs(60);
@@ -17,16 +19,19 @@ const SIGNATURE_TIME: Duration = Duration::from_secs(60);
 const ANSWER_CHARS_MAX: usize = 300;
 
 impl Store {
-    /// Makes the bucket of this deployment when the store says that there is none; says whether it did. Without keys
-    /// nothing is asked.
+    /// Makes the bucket of this deployment when a server at an address says that there is none; says whether it did.
+    /// Without keys nothing is asked. A cloud's bucket belongs to those who pay for it: it is never made here.
     ///
     /// # Errors
     /// When the store does not answer ([`StoreError::is_retryable`]), or refuses to make it.
     pub async fn ensure_bucket(&self) -> Result<bool, StoreError> {
-        if !self.has_keys() || self.ask(Method::HEAD).await?.0 != StatusCode::NOT_FOUND {
+        let Services { settings, keys, .. } = self.services();
+        let Some((Scheme::S3, bucket, _)) = in_bucket(&settings.url) else { return Ok(false) };
+        let ours = settings.endpoint.is_some() && keys.s3.is_some();
+        if !ours || self.ask(bucket, Method::HEAD).await?.0 != StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        match self.ask(Method::PUT).await? {
+        match self.ask(bucket, Method::PUT).await? {
             // Another worker was faster.
             (StatusCode::CONFLICT, _) => Ok(false),
             (status, _) if status.is_success() => Ok(true),
@@ -40,12 +45,16 @@ impl Store {
     }
 
     /// One request to the bucket itself: status and text of the answer.
-    async fn ask(&self, method: Method) -> Result<(StatusCode, String), StoreError> {
+    async fn ask(&self, bucket: &str, method: Method) -> Result<(StatusCode, String), StoreError> {
         let url = self.bucket_url();
-        let (client, http) = self.own_bucket()?;
+        let Services { settings, connector, .. } = self.services();
+        let client = self.services().s3(bucket)?;
+        let plain = settings.endpoint.as_deref().map_or(Ok(false), is_plain)?;
+        let http = connector.client(plain)?;
         let signed = client.signed_url(method.clone(), &Path::default(), SIGNATURE_TIME).await;
         let signed = signed.map_err(|error| StoreError::from_library("look for", &url, &error))?;
-        let failed = |detail: String| StoreError::Failed { operation: "look for", url: url.clone(), detail };
+        let failed =
+            |detail: String| StoreError::Failed { operation: "look for", url: url.to_owned(), detail };
         // The URL holds the signature.
         let lost = |error: reqwest::Error| failed(error.without_url().to_string());
         let answer = http.request(method, signed).send().await.map_err(lost)?;

@@ -70,7 +70,7 @@ impl fmt::Display for CheckReport {
             ConditionalCreate::Honoured => "honoured: a job's output is published once",
             ConditionalCreate::Ignored => {
                 "IGNORED: two attempts could both publish, and the later one would replace the output of the first; \
-                 use a store that honours If-None-Match (AWS S3, MinIO, the lab's own)"
+                 use a store that honours it (Amazon S3, Google Cloud Storage, Azure Blob Storage, MinIO, the lab's own)"
             }
         };
         write!(f, "conditional create  {create}")

@@ -1,65 +1,27 @@
 //! Objects by URL.
 //!
-//! One type over S3 and local files, so that a task kind never asks where its bytes are. Every request is retried a
+//! One type over the clouds' stores and local files, so that a task kind never asks where its bytes are. Every request is retried a
 //! bounded number of times with backoff; what comes back after that is typed and names the URL and the operation.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
-use farquorum_config::{Config, NoDetour};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use object_store::local::LocalFileSystem;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
-use crate::connector::Connector;
-use crate::credentials::Credentials;
 use crate::error::StoreError;
-use crate::location::Location;
+use crate::location::{Location, Scheme};
 use crate::reader::ObjectReader;
+use crate::services::Services;
+use crate::settings::StorageSettings;
 use crate::writer::ObjectWriter;
 
 /// Clients for further buckets that are kept; a task names one or two, so more is a mistake or an attack.
 const BUCKETS_MAX: usize = 64;
-/// Tries after the first one of a request.
-const RETRIES: usize = 5;
-/// Longest time that the tries of one request take together.
-const RETRY_TIME: Duration = Duration::from_secs(40);
-
-/// Where the store is and how to open it.
-#[derive(Clone, Debug)]
-pub struct StorageSettings {
-    /// `http://host:port` or `https://host[:port]`.
-    pub endpoint: String,
-    /// The bucket of this deployment.
-    pub bucket: String,
-    /// Region in the signature; most stores other than AWS take any.
-    pub region: String,
-    /// File with the keys (see [`Credentials`]); none: unsigned requests.
-    pub credentials: Option<PathBuf>,
-}
-
-impl StorageSettings {
-    /// Settings of the store that the configuration names.
-    ///
-    /// # Errors
-    /// The configuration has detours, and none for the store.
-    pub fn from_config(config: &Config, credentials: Option<PathBuf>) -> Result<Self, NoDetour> {
-        let at = config.storage.host_port();
-        Ok(Self {
-            endpoint: format!("http://{}", config.detours.of(&at)?),
-            bucket: config.storage.bucket.clone(),
-            region: "us-east-1".to_owned(),
-            credentials,
-        })
-    }
-}
-
 /// What a listing says of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectInfo {
@@ -80,12 +42,10 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    settings: StorageSettings,
-    keys: Option<Credentials>,
-    connector: Connector,
+    services: Services,
     local: Arc<LocalFileSystem>,
     /// Clients by bucket. Invariant: at most [`BUCKETS_MAX`].
-    buckets: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>>,
+    buckets: Mutex<BTreeMap<(Scheme, String), Arc<dyn ObjectStore>>>,
 }
 
 impl Store {
@@ -94,21 +54,9 @@ impl Store {
     /// # Errors
     /// When the endpoint is not an http or https URL or the credentials file is not usable.
     pub fn open(settings: &StorageSettings) -> Result<Self, StoreError> {
-        let plain = match settings.endpoint.split_once("://") {
-            Some(("http", rest)) if !rest.is_empty() => true,
-            Some(("https", rest)) if !rest.is_empty() => false,
-            _ => {
-                let text =
-                    format!("endpoint {:?}: must be http://host:port or https://host", settings.endpoint);
-                return Err(StoreError::Settings(text));
-            }
-        };
-        let keys = settings.credentials.as_deref().map(Credentials::load).transpose()?;
         Ok(Self {
             inner: Arc::new(Inner {
-                settings: settings.clone(),
-                keys,
-                connector: Connector::new(plain)?,
+                services: Services::new(settings)?,
                 local: Arc::new(LocalFileSystem::new()),
                 buckets: Mutex::default(),
             }),
@@ -116,8 +64,8 @@ impl Store {
     }
 
     /// URL of the deployment's own bucket.
-    pub fn bucket_url(&self) -> String {
-        format!("s3://{}", self.inner.settings.bucket)
+    pub fn bucket_url(&self) -> &str {
+        &self.inner.services.settings.url
     }
 
     /// What is known of one object.
@@ -201,28 +149,23 @@ impl Store {
         }
     }
 
-    /// Whether requests are signed.
-    pub(crate) fn has_keys(&self) -> bool {
-        self.inner.keys.is_some()
-    }
-
-    /// A client for the deployment's own bucket, and the HTTP client under it, for what the library does not know.
-    pub(crate) fn own_bucket(&self) -> Result<(object_store::aws::AmazonS3, reqwest::Client), StoreError> {
-        Ok((self.inner.connect(&self.inner.settings.bucket)?, self.inner.connector.client()))
+    pub(crate) fn services(&self) -> &Services {
+        &self.inner.services
     }
 
     fn locate(&self, url: &str) -> Result<(Arc<dyn ObjectStore>, Location), StoreError> {
         let location = Location::parse(url)?;
         let store = match &location {
             Location::Local { .. } => self.inner.local.clone(),
-            Location::S3 { bucket, .. } => self.bucket(bucket)?,
+            Location::Bucket { scheme, bucket, .. } => self.bucket(*scheme, bucket)?,
         };
         Ok((store, location))
     }
 
-    fn bucket(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    fn bucket(&self, scheme: Scheme, bucket: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let mut buckets = self.inner.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = buckets.get(bucket) {
+        let place = (scheme, bucket.to_owned());
+        if let Some(store) = buckets.get(&place) {
             return Ok(store.clone());
         }
         if buckets.len() >= BUCKETS_MAX {
@@ -230,32 +173,8 @@ impl Store {
                 "bucket {bucket:?}: {BUCKETS_MAX} other buckets are in use already, which is the most"
             )));
         }
-        let store: Arc<dyn ObjectStore> = Arc::new(self.inner.connect(bucket)?);
-        buckets.insert(bucket.to_owned(), store.clone());
+        let store = self.inner.services.connect(scheme, bucket)?;
+        buckets.insert(place, store.clone());
         Ok(store)
-    }
-}
-
-impl Inner {
-    fn connect(&self, bucket: &str) -> Result<object_store::aws::AmazonS3, StoreError> {
-        let builder = AmazonS3Builder::new()
-            .with_endpoint(&self.settings.endpoint)
-            .with_region(&self.settings.region)
-            .with_bucket_name(bucket)
-            .with_allow_http(true)
-            .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_http_connector(self.connector.clone())
-            .with_retry(RetryConfig {
-                max_retries: RETRIES,
-                retry_timeout: RETRY_TIME,
-                ..RetryConfig::default()
-            });
-        let builder = match &self.keys {
-            Some(keys) => {
-                builder.with_access_key_id(&keys.access_key).with_secret_access_key(&keys.secret_key)
-            }
-            None => builder.with_skip_signature(true),
-        };
-        builder.build().map_err(|e| StoreError::Settings(format!("bucket {bucket:?}: {e}")))
     }
 }

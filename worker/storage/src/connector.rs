@@ -1,13 +1,15 @@
-//! The HTTP client under the S3 client.
+//! The HTTP clients under the stores' clients.
 //!
 //! Why our own: the library's would read proxy variables from the environment (only the configuration may say where
 //! bytes go), and would load the system's certificates even for plain HTTP, which fails in an image without any.
 
-use std::sync::Once;
+use std::net::SocketAddr;
+use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
-use object_store::ClientOptions;
+use farquorum_config::Detours;
 use object_store::client::{HttpClient, HttpConnector};
+use object_store::{ClientConfigKey, ClientOptions};
 
 use crate::error::StoreError;
 
@@ -18,38 +20,71 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Shorter than common servers' own, so that a connection is not used while the server closes it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Hands out one shared client.
+/// Hands out two shared clients: one for plain HTTP (servers at an address, and the metadata of a cloud's machine), one
+/// for HTTPS, which needs the system's certificates and is made when it is first asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Connector(reqwest::Client);
+pub(crate) struct Connector {
+    plain: reqwest::Client,
+    secure: Arc<OnceLock<Result<reqwest::Client, String>>>,
+    /// Names that are reached elsewhere.
+    elsewhere: Vec<(String, SocketAddr)>,
+}
 
 impl Connector {
-    /// A client for an endpoint; `plain` means `http://`.
-    pub(crate) fn new(plain: bool) -> Result<Self, StoreError> {
+    /// Clients that reach the hosts of `detours` at their ends.
+    pub(crate) fn new(detours: &Detours) -> Result<Self, StoreError> {
         install_crypto();
-        let mut builder = reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .https_only(!plain);
-        if plain {
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder.build().map_err(|e| StoreError::Settings(format!("no HTTP client: {e}")))?;
-        Ok(Self(client))
+        let elsewhere = names(detours);
+        let plain = builder(&elsewhere).tls_certs_only([]).build();
+        let plain = plain.map_err(|error| StoreError::Settings(format!("no HTTP client: {error}")))?;
+        Ok(Self { plain, secure: Arc::default(), elsewhere })
     }
 
-    /// The shared client.
-    pub(crate) fn client(&self) -> reqwest::Client {
-        self.0.clone()
+    /// The client for `http://` or `https://`.
+    pub(crate) fn client(&self, plain: bool) -> Result<reqwest::Client, StoreError> {
+        if plain {
+            return Ok(self.plain.clone());
+        }
+        let made = self.secure.get_or_init(|| {
+            builder(&self.elsewhere).https_only(true).build().map_err(|error| {
+                format!(
+                    "no HTTPS client: {error}; it needs the certificates of public authorities (package \
+                     ca-certificates, or SSL_CERT_FILE)"
+                )
+            })
+        });
+        made.clone().map_err(StoreError::Settings)
     }
 }
 
 impl HttpConnector for Connector {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.0.clone()))
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let plain = options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
+        let client = self.client(plain);
+        client
+            .map(HttpClient::new)
+            .map_err(|error| object_store::Error::Generic { store: "HTTP", source: Box::new(error) })
     }
+}
+
+fn builder(elsewhere: &[(String, SocketAddr)]) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none());
+    elsewhere.iter().fold(builder, |builder, (name, at)| builder.resolve(name, *at))
+}
+
+/// Detours of names; an address in a URL is replaced where the URL is made.
+fn names(detours: &Detours) -> Vec<(String, SocketAddr)> {
+    let name = |(from, to): (&str, &str)| {
+        let (name, _) = from.rsplit_once(':')?;
+        let is_name = name.parse::<std::net::IpAddr>().is_err();
+        Some((name.to_owned(), to.parse().ok().filter(|_| is_name)?))
+    };
+    detours.iter().filter_map(name).collect()
 }
 
 /// Installs ring for the process; a provider that is already there is left alone.

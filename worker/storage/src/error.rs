@@ -2,11 +2,22 @@
 
 use std::path::PathBuf;
 
+/// Where identities are asked for, as the library's errors quote it; it has no kind of error for that.
+const METADATA: [&str; 4] = [
+    "/latest/api/token",
+    "/latest/meta-data/iam/",
+    "/computeMetadata/v1/instance/",
+    "/metadata/identity/oauth2/",
+];
+
 /// A failed operation on the object store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The URL names no object.
-    #[error("{url:?} names no object: {reason}; allowed are s3://bucket/key, file:///path and a path")]
+    #[error(
+        "{url:?} names no object: {reason}; allowed are s3://bucket/key, gs://bucket/key, az://container/key, \
+         file:///path and a path"
+    )]
     BadUrl {
         /// As given.
         url: String,
@@ -22,12 +33,29 @@ pub enum StoreError {
         url: String,
     },
     /// The store did not accept who we are.
-    #[error("cannot {operation} {url}: the store refused the keys; check the credentials file of this host")]
+    #[error(
+        "cannot {operation} {url}: the store refused who asks; check the credentials file of this host or, without one, \
+         what the machine's identity may do there"
+    )]
     Denied {
         /// What was tried.
         operation: &'static str,
         /// On what.
         url: String,
+    },
+    /// There are no keys, and the cloud's machine, if this is one, did not say who it is.
+    #[error(
+        "cannot {operation} {url}: there are no keys for it, and this machine has no identity there ({detail}); give the \
+         machine a role in that cloud, or name a file with keys: `worker run --credentials FILE`, `credentials` below \
+         [storage] in a context"
+    )]
+    NoIdentity {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        url: String,
+        /// What the metadata address answered.
+        detail: String,
     },
     /// The object is larger than the caller can take.
     #[error("cannot {operation} {url}: it has {length} bytes, at most {max} are allowed here")]
@@ -67,7 +95,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Failed { .. })
+        matches!(self, Self::Failed { .. } | Self::NoIdentity { .. })
     }
 
     /// Names the operation and the URL of an error of the library.
@@ -78,13 +106,20 @@ impl StoreError {
             E::NotFound { .. } => Self::NotFound { operation, url },
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => Self::Denied { operation, url },
             E::InvalidPath { source } => Self::BadUrl { url, reason: source.to_string() },
-            other => Self::Failed { operation, url, detail: chain(other) },
+            other => {
+                let detail = chain(other);
+                if METADATA.iter().any(|path| detail.contains(path)) {
+                    Self::NoIdentity { operation, url, detail }
+                } else {
+                    Self::Failed { operation, url, detail }
+                }
+            }
         }
     }
 }
 
 /// An error and its causes on one line; the library's own text often leaves the cause out.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -20,8 +20,7 @@ async fn stores(folder: &TempDir) -> [Store; 2] {
     let open = |name: &str| {
         let file = folder.path().join(name);
         let keys = Credentials::load_or_create(&file).unwrap();
-        let (endpoint, bucket, region) = (endpoint.clone(), "jobs".to_owned(), "us-east-1".to_owned());
-        let settings = StorageSettings { endpoint, bucket, region, credentials: Some(file) };
+        let settings = StorageSettings::s3(endpoint.clone(), "jobs", Some(file));
         (Store::open(&settings).unwrap(), keys)
     };
     let ((good, keys), (bad, _)) = (open("good.toml"), open("bad.toml"));

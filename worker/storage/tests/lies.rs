@@ -71,12 +71,8 @@ async fn checked(lie: Lie) -> CheckReport {
     let files = FileSystem::new(folder.path()).unwrap();
     let service = S3ServiceBuilder::new(Liar { files, lie, writes: Mutex::default() }).build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let settings = StorageSettings {
-        endpoint: format!("http://{}", listener.local_addr().unwrap()),
-        bucket: "bucket".to_owned(),
-        region: "us-east-1".to_owned(),
-        credentials: None,
-    };
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let settings = StorageSettings::s3(endpoint, "bucket", None);
     tokio::spawn(serve(listener, service));
     check(&Store::open(&settings).unwrap(), "s3://bucket", "test").await.unwrap()
 }

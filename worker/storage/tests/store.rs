@@ -10,40 +10,11 @@
 
 mod common;
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
+use common::contract::{long_object, round_trip, urls_below};
 use common::{Lab, settings, write_other_credentials};
 use farquorum_storage::check::{CHECK_BYTES, ConditionalCreate, check};
-use farquorum_storage::{PART_BYTES, Store, StoreError, join};
-use futures::TryStreamExt;
-
-async fn urls_below(store: &Store, prefix: &str) -> BTreeSet<String> {
-    store.list(prefix).unwrap().map_ok(|info| info.url).try_collect().await.unwrap()
-}
-
-/// Put, read, range, head, list, replace, delete: the same below any prefix.
-async fn round_trip(store: &Store, prefix: &str) {
-    let url = join(prefix, "a/one.txt");
-    store.put(&url, Bytes::from_static(b"0123456789")).await.unwrap();
-    store.put(&join(prefix, "ab"), Bytes::new()).await.unwrap();
-    assert_eq!(store.get(&url, 10).await.unwrap(), "0123456789");
-    assert_eq!(store.get_range(&url, 3..6).await.unwrap(), "345");
-    assert_eq!(store.get_range(&url, 4..4).await.unwrap(), "");
-    assert_eq!(store.head(&url).await.unwrap().length, 10);
-    assert!(matches!(store.get(&url, 9).await, Err(StoreError::TooLarge { length: 10, max: 9, .. })));
-    assert!(store.reader(&url, 8..12).next().await.is_err(), "a range past the end is an error");
-    let below = urls_below(store, &join(prefix, "a")).await;
-    assert!(below.len() == 1 && below.iter().all(|found| found.ends_with("/a/one.txt")), "{below:?}");
-    assert!(!store.put_if_absent(&url, Bytes::from_static(b"other")).await.unwrap());
-    assert!(store.put_if_absent(&join(prefix, "new"), Bytes::from_static(b"x")).await.unwrap());
-    store.put(&url, Bytes::from_static(b"replaced")).await.unwrap();
-    assert_eq!(store.get(&url, 10).await.unwrap(), "replaced");
-    store.delete(&url).await.unwrap();
-    store.delete(&url).await.unwrap();
-    assert!(matches!(store.get(&url, 10).await, Err(StoreError::NotFound { .. })));
-    assert!(matches!(store.head(&join(prefix, "a")).await, Err(StoreError::NotFound { .. })));
-}
+use farquorum_storage::{Store, StoreError, join};
 
 #[tokio::test]
 async fn round_trip_over_s3() {
@@ -62,31 +33,14 @@ async fn round_trip_in_a_folder() {
 #[tokio::test]
 async fn long_objects_go_in_parts_and_come_in_pieces() {
     let lab = Lab::start().await;
-    let content: Vec<u8> = (0..2 * PART_BYTES + 12_345).map(|i| u8::try_from(i % 251).unwrap()).collect();
-    let url = join(&lab.store.bucket_url(), "long");
-    let mut writer = lab.store.writer(&url).unwrap();
-    for chunk in content.chunks(1_000_003) {
-        writer.write(chunk).await.unwrap();
-    }
-    assert!(
-        matches!(lab.store.head(&url).await, Err(StoreError::NotFound { .. })),
-        "not there before the end"
-    );
-    let length = writer.finish().await.unwrap();
-    assert_eq!(length, u64::try_from(content.len()).unwrap());
-    let mut read = Vec::new();
-    let mut reader = lab.store.reader(&url, 0..length);
-    while let Some(piece) = reader.next().await.unwrap() {
-        read.extend_from_slice(&piece);
-    }
-    assert!(read == content);
+    long_object(&lab.store, lab.store.bucket_url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_of_fifty_creators_wins() {
     let lab = Lab::start().await;
     for round in 0..5 {
-        let url = join(&lab.store.bucket_url(), &format!("race/{round}"));
+        let url = join(lab.store.bucket_url(), &format!("race/{round}"));
         let creators = (0..50).map(|creator| {
             let (store, url) = (lab.store.clone(), url.clone());
             tokio::spawn(async move {
@@ -105,7 +59,7 @@ async fn one_of_fifty_creators_wins() {
 #[tokio::test]
 async fn objects_and_keys_survive_a_restart() {
     let lab = Lab::start().await;
-    let url = join(&lab.store.bucket_url(), "kept");
+    let url = join(lab.store.bucket_url(), "kept");
     lab.store.put(&url, Bytes::from_static(b"still here")).await.unwrap();
     let keys = std::fs::read(lab.folder.path().join("credentials.toml")).unwrap();
     let lab = lab.restart().await;
@@ -119,11 +73,11 @@ async fn wrong_or_no_keys_are_refused() {
     let lab = Lab::start().await;
     let other = lab.folder.path().join("other.toml");
     write_other_credentials(&other);
-    let stranger = Store::open(&settings(&lab.settings.endpoint, &other)).unwrap();
+    let stranger = Store::open(&settings(lab.settings.endpoint.as_deref().unwrap(), &other)).unwrap();
     let mut unsigned = lab.settings.clone();
     unsigned.credentials = None;
     let unsigned = Store::open(&unsigned).unwrap();
-    let url = join(&lab.store.bucket_url(), "secret");
+    let url = join(lab.store.bucket_url(), "secret");
     lab.store.put(&url, Bytes::from_static(b"s")).await.unwrap();
     for store in [stranger, unsigned] {
         assert!(matches!(store.get(&url, 10).await, Err(StoreError::Denied { .. })));
@@ -137,7 +91,7 @@ async fn wrong_or_no_keys_are_refused() {
 async fn what_the_folder_cannot_hold_is_refused() {
     let lab = Lab::start().await;
     let store = &lab.store;
-    let long = join(&store.bucket_url(), &"k".repeat(151));
+    let long = join(store.bucket_url(), &"k".repeat(151));
     let error = store.put(&long, Bytes::new()).await.unwrap_err().to_string();
     assert!(error.contains("at most 150 bytes"), "{error}");
     assert!(matches!(store.put("s3://elsewhere/key", Bytes::new()).await, Err(StoreError::NotFound { .. })));
@@ -147,11 +101,11 @@ async fn what_the_folder_cannot_hold_is_refused() {
 #[tokio::test]
 async fn the_check_tells_the_checksum_and_leaves_nothing() {
     let lab = Lab::start().await;
-    let report = check(&lab.store, &lab.store.bucket_url(), "worker-1").await.unwrap();
+    let report = check(&lab.store, lab.store.bucket_url(), "worker-1").await.unwrap();
     assert!(report.is_ok(), "{report}");
     assert_eq!((report.bytes, report.conditional_create), (CHECK_BYTES, ConditionalCreate::Honoured));
     assert!(report.to_string().contains(&report.sha256));
-    assert!(urls_below(&lab.store, &lab.store.bucket_url()).await.is_empty());
+    assert!(urls_below(&lab.store, lab.store.bucket_url()).await.is_empty());
 }
 
 #[tokio::test]
@@ -159,7 +113,7 @@ async fn settings_that_name_no_store_are_refused() {
     let lab = Lab::start().await;
     for endpoint in ["", "10.0.0.1:9000", "ftp://host", "http://"] {
         let mut settings = lab.settings.clone();
-        settings.endpoint = endpoint.to_owned();
+        settings.endpoint = Some(endpoint.to_owned());
         assert!(matches!(Store::open(&settings), Err(StoreError::Settings(_))), "{endpoint}");
     }
 }

@@ -32,12 +32,7 @@ impl Lab {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         tokio::spawn(server.serve(listener, stop.clone()));
-        let settings = StorageSettings {
-            endpoint,
-            bucket: "pipeline-data".to_owned(),
-            region: "us-east-1".to_owned(),
-            credentials: Some(credentials),
-        };
+        let settings = StorageSettings::s3(endpoint, "pipeline-data", Some(credentials));
         let store = Store::open(&settings).unwrap();
         Self { store, settings, _folder: folder, _stop: stop.drop_guard() }
     }

@@ -149,9 +149,11 @@ struct Shown {
 
 impl Show for Shown {
     fn table(&self) -> String {
-        let Context { cluster, nodes, tls, .. } = &self.context;
+        let Context { cluster, nodes, tls, storage, .. } = &self.context;
+        let objects = storage.as_ref().map_or("none", |storage| &storage.url);
         let head = format!(
-            "name         {}\ncluster      {cluster}\nfile         {}\ncertificate  {}\nkey          {}\nauthority    {}",
+            "name         {}\ncluster      {cluster}\nfile         {}\ncertificate  {}\nkey          {}\nauthority    {}\n\
+             objects      {objects}",
             self.name,
             self.file.display(),
             tls.cert.display(),

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 
 use farquorum_client::ContextNode;
+use farquorum_storage::is_bucket;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The outputs `farquorum_cluster` and `farquorum_nodes`.
+const STORAGE: &str = "farquorum_storage";
+
+/// The outputs `farquorum_cluster`, `farquorum_nodes` and `farquorum_storage`.
 #[derive(Debug)]
 pub(super) struct Outputs {
     /// Name of the cluster.
@@ -16,6 +19,19 @@ pub(super) struct Outputs {
     pub(super) toml_sha256: String,
     /// By name, at least one.
     pub(super) nodes: BTreeMap<String, Node>,
+    /// The bucket for jobs, when Terraform made it.
+    pub(super) storage: Option<Storage>,
+}
+
+/// The value of `farquorum_storage`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Storage {
+    /// Such as `s3://BUCKET`.
+    pub(super) url: String,
+    /// Region of a bucket of Amazon's.
+    pub(super) region: Option<String>,
+    /// Storage account of a container of Azure's.
+    pub(super) account: Option<String>,
 }
 
 /// A value of `farquorum_nodes`, as far as a client needs it.
@@ -39,11 +55,22 @@ impl Outputs {
             .map_err(|error| format!("this is not what `terraform output -json` prints: {error}"))?;
         let cluster: Cluster = value(&outputs, "farquorum_cluster")?;
         let nodes: BTreeMap<String, Node> = value(&outputs, "farquorum_nodes")?;
+        // Terraform leaves an output out whose value is null.
+        let storage: Option<Storage> = match outputs.contains_key(STORAGE) {
+            true => value(&outputs, STORAGE)?,
+            false => None,
+        };
         if cluster.name.is_empty() {
             return Err("farquorum_cluster.name is empty".to_owned());
         }
         if nodes.is_empty() {
             return Err("farquorum_nodes is empty; at least one node is needed".to_owned());
+        }
+        if let Some(storage) = storage.as_ref().filter(|storage| !is_bucket(&storage.url)) {
+            return Err(format!(
+                "{STORAGE}.url = {:?} must be s3://BUCKET, gs://BUCKET or az://CONTAINER",
+                storage.url
+            ));
         }
         for (name, node) in &nodes {
             if host_port(&node.api).is_none() {
@@ -53,7 +80,7 @@ impl Outputs {
                 return Err(format!("farquorum_nodes.{name}.id = {} is that of {other} too", node.id));
             }
         }
-        Ok(Self { cluster: cluster.name, toml_sha256: cluster.toml_sha256, nodes })
+        Ok(Self { cluster: cluster.name, toml_sha256: cluster.toml_sha256, nodes, storage })
     }
 
     /// As a context lists them, by id. `http_port` of each comes from the configuration: HTTP is where gRPC is.

@@ -1,5 +1,7 @@
 //! A server on a loopback port of its own, in a folder of its own.
 
+pub(crate) mod contract;
+
 use std::path::Path;
 
 use farquorum_storage::{Credentials, S3Server, ServerOptions, StorageSettings, Store};
@@ -48,12 +50,7 @@ impl Lab {
 }
 
 pub(crate) fn settings(endpoint: &str, credentials: &Path) -> StorageSettings {
-    StorageSettings {
-        endpoint: endpoint.to_owned(),
-        bucket: "pipeline-data".to_owned(),
-        region: "us-east-1".to_owned(),
-        credentials: Some(credentials.to_owned()),
-    }
+    StorageSettings::s3(endpoint.to_owned(), "pipeline-data", Some(credentials.to_owned()))
 }
 
 pub(crate) fn write_other_credentials(path: &Path) {

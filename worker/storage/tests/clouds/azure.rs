@@ -1,0 +1,140 @@
+//! Azure Blob Storage, played by Azurite, which checks signatures and the claims of tokens.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use farquorum_storage::check::check;
+use farquorum_storage::{StorageSettings, Store, StoreError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+
+use crate::certificates;
+use crate::common::contract::{long_object, round_trip};
+use crate::metadata::{Identity, start};
+
+pub(crate) const HOST: &str = "farquorumaz.blob.core.windows.net";
+/// Path of Azurite's blob service: the program `azurite-blob`.
+pub(crate) const EMULATOR: &str = "FARQUORUM_AZURITE_BLOB";
+const ACCOUNT: &str = "farquorumaz";
+const KEY: [u8; 64] = [7; 64];
+
+struct Azurite {
+    at: SocketAddr,
+    process: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Azurite {
+    async fn start() -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port().await);
+        let certificates = certificates();
+        let process = Command::new(std::env::var_os(EMULATOR).unwrap())
+            .args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string(), "--silent", "--location"])
+            .arg(folder.path())
+            .args(["--skipApiVersionCheck", "--disableTelemetry", "--oauth", "basic", "--cert"])
+            .arg(certificates.join("names.pem"))
+            .arg("--key")
+            .arg(certificates.join("names.key"))
+            .env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:{}", BASE64_STANDARD.encode(KEY)))
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let at = SocketAddr::from(([127, 0, 0, 1], port));
+        wait_for(at).await;
+        let this = Self { at, process, _folder: folder };
+        this.make_container().await;
+        this
+    }
+
+    async fn make_container(&self) {
+        let client = reqwest::Client::builder().no_proxy().resolve(HOST, self.at).build().unwrap();
+        let made = client
+            .put(format!("https://{HOST}/pipeline-data?restype=container"))
+            .bearer_auth(token("https://storage.azure.com/"))
+            .header("x-ms-version", "2021-08-06")
+            .header("content-length", "0")
+            .send()
+            .await
+            .unwrap();
+        assert!(made.status().is_success(), "{made:?}");
+    }
+
+    async fn store(&self, credentials: Option<&Path>, token: String) -> Store {
+        let metadata = start(Identity { token, ..Identity::default() }).await;
+        let detours = [(format!("{HOST}:443"), self.at), ("169.254.169.254:80".to_owned(), metadata)];
+        Store::open(&StorageSettings {
+            url: "az://pipeline-data".to_owned(),
+            endpoint: None,
+            region: "us-east-1".to_owned(),
+            account: Some(ACCOUNT.to_owned()),
+            credentials: credentials.map(Path::to_owned),
+            detours: detours.map(|(from, to)| (from, to.to_string())).into_iter().collect(),
+        })
+        .unwrap()
+    }
+
+    async fn stop(mut self) {
+        self.process.kill().await.unwrap();
+    }
+}
+
+/// A token as Azure's metadata gives one; its signature is not looked at.
+fn token(audience: &str) -> String {
+    let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+    let claims = format!(
+        "{{\"aud\":\"{audience}\",\"iss\":\"https://sts.windows.net/0/\",\"nbf\":1500000000,\"iat\":1500000000,\
+         \"exp\":4102444800}}"
+    );
+    format!("{}.{}.{}", part("{\"alg\":\"RS256\",\"typ\":\"JWT\"}"), part(&claims), part("none"))
+}
+
+pub(crate) async fn identity() {
+    let azurite = Azurite::start().await;
+    let store = azurite.store(None, token("https://storage.azure.com/")).await;
+    round_trip(&store, "az://pipeline-data/some/where").await;
+    long_object(&store, store.bucket_url()).await;
+    let report = check(&store, store.bucket_url(), "worker").await.unwrap();
+    assert!(report.is_ok(), "{report}");
+
+    let store = azurite.store(None, token("https://vault.azure.net/")).await;
+    let error = store.put("az://pipeline-data/a", "text".into()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Denied { .. }), "{error}");
+    azurite.stop().await;
+}
+
+pub(crate) async fn account_key() {
+    let azurite = Azurite::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials.toml");
+    let write = |key: [u8; 64]| {
+        std::fs::write(&file, format!("azure_key = \"{}\"\n", BASE64_STANDARD.encode(key))).unwrap();
+    };
+    write(KEY);
+    let store = azurite.store(Some(&file), String::new()).await;
+    round_trip(&store, "az://pipeline-data/some/where").await;
+    write([8; 64]);
+    let store = azurite.store(Some(&file), String::new()).await;
+    assert!(store.put("az://pipeline-data/a", "text".into()).await.is_err(), "taken with another key");
+    azurite.stop().await;
+}
+
+/// A port that nobody had a moment ago.
+pub(crate) async fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+/// Until somebody listens there.
+pub(crate) async fn wait_for(at: SocketAddr) {
+    for _ in 0..300 {
+        if TcpStream::connect(at).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nobody listens on {at} after 30 s");
+}

@@ -1,0 +1,95 @@
+//! The three clouds' own stores (STO-1) as a machine there reaches them: their names over HTTPS, the identity of the
+//! machine from the metadata address. Names and metadata are loopback ports here (detours). Amazon's part is played by the
+//! lab's server, Google's and Azure's by emulators that `ci/stores.sh` fetches; without them those tests are left out,
+//! and it says so.
+//!
+//! The program runs itself again with `SSL_CERT_FILE`, the one way to add an authority to the system's, hence no harness
+//! but this `main`. Arguments: names of tests, or parts of them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this is test code; Clippy takes only the test functions themselves for it"
+)]
+
+mod amazon;
+mod azure;
+#[allow(dead_code, reason = "the other test programs use the rest")]
+#[path = "../common/mod.rs"]
+mod common;
+mod front;
+mod google;
+mod metadata;
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+/// Where the second run finds certificate, key and authority.
+const CERTIFICATES: &str = "FARQUORUM_TEST_CERTIFICATES";
+
+/// A test, and the variable that names its emulator.
+type Test = (&'static str, Option<&'static str>, fn() -> BoxFuture<'static, ()>);
+
+const TESTS: [Test; 6] = [
+    ("amazon_takes_the_identity_of_the_machine", None, || amazon::identity().boxed()),
+    ("amazon_refuses_another_identity", None, || amazon::refused().boxed()),
+    ("a_machine_without_identity_is_told_so", None, || amazon::no_identity().boxed()),
+    ("google_takes_the_identity_of_the_machine", Some(google::EMULATOR), || google::identity().boxed()),
+    ("azure_takes_the_identity_of_the_machine", Some(azure::EMULATOR), || azure::identity().boxed()),
+    ("azure_takes_the_key_of_the_account", Some(azure::EMULATOR), || azure::account_key().boxed()),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--list") {
+        TESTS.iter().for_each(|(name, ..)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    if std::env::var_os(CERTIFICATES).is_none() {
+        return again(&args);
+    }
+    let names: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (mut passed, mut failed, mut left_out) = (0, 0, 0);
+    for (name, emulator, test) in TESTS {
+        if !names.is_empty() && !names.iter().any(|wanted| name.contains(wanted.as_str())) {
+            continue;
+        }
+        if let Some(variable) = emulator.filter(|variable| std::env::var_os(variable).is_none()) {
+            println!("test {name} ... ignored, {variable} is not set: ci/stores.sh runs it");
+            left_out += 1;
+            continue;
+        }
+        let ok = runtime.block_on(AssertUnwindSafe(test()).catch_unwind()).is_ok();
+        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
+        passed += usize::from(ok);
+        failed += usize::from(!ok);
+    }
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {word}. {passed} passed; {failed} failed; {left_out} ignored");
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// This program again, in a system that trusts an authority of ours and knows no other keys.
+fn again(args: &[String]) -> ExitCode {
+    let folder = tempfile::tempdir().unwrap();
+    front::make_certificates(folder.path());
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(args)
+        .env(CERTIFICATES, folder.path())
+        .env("SSL_CERT_FILE", folder.path().join("authority.pem"))
+        .env("HOME", folder.path())
+        .status()
+        .unwrap();
+    ExitCode::from(u8::from(!status.success()))
+}
+
+fn certificates() -> std::path::PathBuf {
+    Path::new(&std::env::var_os(CERTIFICATES).unwrap()).to_owned()
+}
