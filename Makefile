@@ -50,7 +50,7 @@ microvm-down: ## stop it; nothing is left behind
 microvm-test: build ## start them, lose one, take it back, stop them
 	@ci/microvm.sh test
 
-stores-test: build ## the clients of the clouds' own object stores, against emulators (Go and npm fetch them)
+stores-test: build ## the clients of the clouds' own object stores, Azure's against Azurite (npm fetches it)
 	@ci/stores.sh
 
 gate: build ## measure simulations, and compare them with ci/baselines

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The clients of Google's and Azure's object stores against emulators on loopback ports: fake-gcs-server (built by Go) and
-# Azurite (from npm), both fetched once into the cache. What needs no emulator runs with the other tests.
-# Usage: ci/stores.sh [fetch]; `fetch` makes the emulators and nothing more. FARQUORUM_NO_EMULATORS=1 leaves the test out,
+# The client of Azure's object store against Azurite on a loopback port, which npm fetches once into the cache. What needs
+# no emulator (Amazon's, Google's) is in the same test program, and runs with the other tests too.
+# Usage: ci/stores.sh [fetch]; `fetch` gets the emulator and nothing more. FARQUORUM_NO_EMULATORS=1 leaves the test out,
 # and says so.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,8 +23,6 @@ if [ ! -d "$azurite" ]; then
     mkdir -p "$(dirname "$azurite")"
     mv "$work/azurite" "$azurite"
 fi
-FARQUORUM_AZURITE_BLOB=$azurite/node_modules/.bin/azurite-blob
-FARQUORUM_FAKE_GCS=$("$here/go-tools.sh" fake-gcs-server)
-export FARQUORUM_AZURITE_BLOB FARQUORUM_FAKE_GCS
 [ "${1:-}" != fetch ] || exit 0
+export FARQUORUM_AZURITE_BLOB=$azurite/node_modules/.bin/azurite-blob
 "$here/cargo.sh" test --locked --workspace --test clouds

@@ -1,7 +1,7 @@
 //! The three clouds' own stores (STO-1) as a machine there reaches them: their names over HTTPS, the identity of the
 //! machine from the metadata address. Names and metadata are loopback ports here (detours). Amazon's part is played by the
-//! lab's server, Google's and Azure's by emulators that `ci/stores.sh` fetches; without them those tests are left out,
-//! and it says so.
+//! lab's server, Google's by a small one in `google.rs`, Azure's by Azurite, which `ci/stores.sh` fetches; without it those
+//! tests are left out, and it says so.
 //!
 //! The program runs itself again with `SSL_CERT_FILE`, the one way to add an authority to the system's, hence no harness
 //! but this `main`. Arguments: names of tests, or parts of them.
@@ -36,11 +36,12 @@ const CERTIFICATES: &str = "FARQUORUM_TEST_CERTIFICATES";
 /// A test, and the variable that names its emulator.
 type Test = (&'static str, Option<&'static str>, fn() -> BoxFuture<'static, ()>);
 
-const TESTS: [Test; 6] = [
+const TESTS: [Test; 7] = [
     ("amazon_takes_the_identity_of_the_machine", None, || amazon::identity().boxed()),
     ("amazon_refuses_another_identity", None, || amazon::refused().boxed()),
     ("a_machine_without_identity_is_told_so", None, || amazon::no_identity().boxed()),
-    ("google_takes_the_identity_of_the_machine", Some(google::EMULATOR), || google::identity().boxed()),
+    ("google_takes_the_identity_of_the_machine", None, || google::identity().boxed()),
+    ("google_refuses_another_identity", None, || google::refused().boxed()),
     ("azure_takes_the_identity_of_the_machine", Some(azure::EMULATOR), || azure::identity().boxed()),
     ("azure_takes_the_key_of_the_account", Some(azure::EMULATOR), || azure::account_key().boxed()),
 ];
