@@ -31,7 +31,10 @@ quiet() {
 refused() {
   local text=$1; shift
   if "$@" >"$work/out" 2>&1; then fail "not refused: expected \"$text\" from $*"; fi
-  tr -s ' \n│' ' ' <"$work/out" | grep -qF "$text" || { cat "$work/out" >&2; fail "refused, but without \"$text\""; }
+  says "$text"
+}
+says() { # what was refused last must say this too
+  tr -s ' \n│' ' ' <"$work/out" | grep -qF "$1" || { cat "$work/out" >&2; fail "refused, but without \"$1\""; }
 }
 
 build_providers() {
@@ -55,13 +58,14 @@ copy() { # copy NAME: a fresh copy of what Terraform reads, with secrets beside 
   rm -f "$work/$1"/terraform/roots/*/farquorum.auto.tfvars.json
   printf '%s\n' "$marker" >"$work/$1/keys/ca.key"
 }
+store() { sed -i "s/^\[storage\]\$/&\nservice = \"$2\"\naccount = \"fqjobs\"/" "$work/$1/farquorum.toml"; } # store NAME SERVICE
 vars() { python3 "$top/terraform/tests/tfvars.py" "$1/farquorum.toml" "$2/test.auto.tfvars.json" "${@:3}"; }
 init() { quiet "init of $1" "$terraform" -chdir="$1" init -no-color -input=false -plugin-dir="$cache/mirror"; }
 plan() { # plan FOLDER NAME: FOLDER/NAME and FOLDER/NAME.json
   quiet "plan in $1" "$terraform" -chdir="$1" plan -no-color -input=false -out="$2"
   "$terraform" -chdir="$1" show -json "$2" >"$1/$2.json"
 }
-check() { python3 "$top/terraform/tests/properties.py" "$@"; }
+check() { python3 -B "$top/terraform/tests/properties.py" "$@"; }
 
 test_modules() {
   local module
@@ -73,11 +77,12 @@ test_modules() {
   say "modules validate; $(tail -1 "$work/out")"
 }
 
-test_root() { # test_root NAME CLOUD...
-  local root=$1 folder="$work/$1/terraform/roots/$1" clouds=() cloud
-  shift
+test_root() { # test_root NAME SERVICE CLOUD...
+  local root=$1 service=$2 folder="$work/$1/terraform/roots/$1" clouds=() cloud
+  shift 2
   for cloud in "$@"; do clouds+=(--provider "$cloud"); done
   copy "$root"
+  [[ $service == s3 ]] || store "$root" "$service"
   vars "$work/$root" "$folder" "${clouds[@]}"
   init "$folder"
   [[ $(find "$folder/.terraform/providers" -mindepth 3 -maxdepth 3 | wc -l) == "$#" ]] || fail "roots/$root needs a provider of a cloud that it does not use"
@@ -93,7 +98,7 @@ test_root() { # test_root NAME CLOUD...
   plan "$folder" image
   check kept "$folder/image.json"
   vars "$work/$root" "$folder" "${clouds[@]}"
-  say "roots/$root: applied; nothing left to plan; a new image touches no machine"
+  say "roots/$root: applied; nothing left to plan; a new image touches no machine; storage.service = $service"
 }
 
 test_three_clouds() { # what needs an applied root with all of them
@@ -115,16 +120,20 @@ import json, sys
 with open(sys.argv[1]) as a, open(sys.argv[2]) as b:
     values, every = json.load(a), json.load(b)
 values["farquorum"] = every["farquorum"]
+values["farquorum"]["storage"]["service"] = "gcp"
 with open(sys.argv[1], "w") as a:
     json.dump(values, a)
 PY
-  refused "Use the root that names all your clouds" "$terraform" -chdir="$one" plan -no-color -input=false
+  cp farquorum.toml "$work/aws/farquorum.toml"
+  refused "Use the root that names all your clouds, or move" "$terraform" -chdir="$one" plan -no-color -input=false
+  says 'storage.service = "gcp", which this root does not serve. Allowed here: s3, aws.'
   refused "never let in" "$terraform" -chdir="$folder" plan -no-color -input=false -var 'admin_cidrs=["0.0.0.0/0"]'
-  say "a stale render, a root with too few clouds and the whole internet as operator are refused"
+  say "a stale render, a root with too few clouds, a store that it does not serve and the whole internet as operator are refused"
 }
 
 test_upload() { # the image from a file, and WireGuard, in a cluster of its own
   copy upload
+  store upload azure
   local folder="$work/upload/terraform/roots/aws-gcp-azure"
   vars "$work/upload" "$folder" --provider aws --provider gcp --provider azure
   : >"$folder/image.vhd"; : >"$folder/image.raw.tar.gz"
@@ -144,7 +153,10 @@ HCL
   done
   grep -q 'ingress_rule.this\["nodes-wireguard-cp-gcp-1"\]' "$folder/list" || fail "wireguard: no rule for a peer"
   if grep -qE '"(nodes|node)-raft' "$folder/list"; then fail "wireguard: the Raft port is open outside the mesh"; fi
-  say "an image by file is uploaded and registered in three clouds; with WireGuard the Raft port is closed"
+  say "an image by file is uploaded and registered in three clouds; with WireGuard the Raft port is closed; storage.service = azure"
+  vars "$work/upload" "$folder" --provider aws --provider gcp --provider azure --without azure
+  refused 'storage.service = "azure", but none of its clouds has this provider' "$terraform" -chdir="$folder" plan -no-color -input=false
+  say "a store of a cloud that farquorum.toml does not name is refused"
 }
 
 # What comes before and after Terraform, by the binary: its render has the contract's values, and what Terraform prints becomes a context.
@@ -174,9 +186,9 @@ fi
 build_providers
 copy modules
 test_modules "$work/modules"
-test_root aws aws
-test_root aws-gcp aws gcp
-test_root aws-gcp-azure aws gcp azure
+test_root aws aws aws
+test_root aws-gcp gcp aws gcp
+test_root aws-gcp-azure s3 aws gcp azure
 test_three_clouds
 test_upload
 say "$("$terraform" version | head -1): passed in $SECONDS s. The real providers: not run."

@@ -12,6 +12,8 @@ import ipaddress
 import json
 import sys
 
+import storage
+
 MACHINES = ("aws_instance", "google_compute_instance", "azurerm_linux_virtual_machine")
 BOOT_DATA = ("user_data", "user_data_base64", "custom_data", "metadata_startup_script")
 # The provider itself writes an account's keys into the state; the account refuses keys (shared_access_key_enabled = false).
@@ -123,6 +125,7 @@ def check_state(state, admins, nodes):
 def check(plan, state, admins, marker=None):
     nodes = state["values"]["outputs"]["farquorum_nodes"]["value"]
     found = list(check_plan(plan, admins)) + list(check_state(state, admins, len(nodes)))
+    found += storage.check(plan, state, {r["address"]: r["values"] for r in resources(state["values"]["root_module"])})
     for name, node in nodes.items():
         keys = ["api", "cloud", "id", "private_ip", "public_ip", "raft", "region"]
         if sorted(node) != keys or not all(node.values()):
@@ -190,7 +193,7 @@ BREAKS = [
 
 def self_check(plan, state, admins):
     missed = []
-    for kind, change, says in BREAKS:
+    for kind, change, says in BREAKS + storage.BREAKS:
         p, s = copy.deepcopy(plan), copy.deepcopy(state)
         for values in find(p, s, kind):
             values.update(change)
@@ -200,6 +203,11 @@ def self_check(plan, state, admins):
                     c["change"]["after_sensitive"]["admin_password"] = True
         if not any(says in line for line in check(p, s, admins)):
             missed.append(f"not noticed: {kind} with {change}")
+    for change, says in storage.OTHER_RENDERS:
+        p = copy.deepcopy(plan)
+        p["variables"]["farquorum"]["value"]["storage"].update(change)
+        if not any(says in line for line in check(p, state, admins)):
+            missed.append(f"not noticed: another render with {change}")
     p = copy.deepcopy(plan)
     p["resource_changes"][0]["change"]["after"]["note"] = "MARKER"
     if not check(p, state, admins, "MARKER"):

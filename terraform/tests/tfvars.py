@@ -26,8 +26,10 @@ def render(path):
         pool["count"] += 1
         pool["names"].append(w["name"])
         pool["private_ips"].append(w["address"])
+    storage = {"service": toml["storage"].get("service", "s3"), "bucket": toml["storage"]["bucket"],
+               "account": toml["storage"].get("account")}
     return {"toml_sha256": hashlib.sha256(raw).hexdigest(), "toml_path": "farquorum.toml", "cluster": toml["cluster"]["name"],
-            "clouds": clouds, "nodes": nodes, "workers": workers, "ports": PORTS, "bucket": toml["storage"]["bucket"]}
+            "clouds": clouds, "nodes": nodes, "workers": workers, "ports": PORTS, "storage": storage}
 
 
 def keep(farquorum, clouds):

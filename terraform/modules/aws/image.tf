@@ -6,7 +6,7 @@ locals {
 resource "aws_s3_bucket" "images" {
   for_each = local.upload
 
-  bucket        = "${var.bucket}-images"
+  bucket        = var.images_bucket
   force_destroy = true
   tags          = { Cluster = var.cluster }
 }

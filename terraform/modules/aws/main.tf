@@ -114,6 +114,7 @@ resource "aws_instance" "this" {
 
   # No user data: the system is baked into the image, and keys are made on the host.
 
+  # Version 2 only, and one hop: the answer reaches a process on the host and nothing behind it.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"

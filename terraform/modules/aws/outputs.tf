@@ -4,8 +4,13 @@ output "addresses" {
 }
 
 output "bucket" {
-  description = "Where workers of this cloud read and write."
+  description = "Name of the bucket of the data."
   value       = aws_s3_bucket.data.bucket
+}
+
+output "storage" {
+  description = "The bucket of the data as it was made: { url, region, account }; what another cloud has and this one has not is null."
+  value       = { url = "s3://${aws_s3_bucket.data.bucket}", region = aws_s3_bucket.data.bucket_region, account = null }
 }
 
 output "image_id" {

@@ -59,6 +59,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
 }
 
 # ---- identity of the workers: this bucket, its objects, nothing else ----
+# PutObject is also what a conditional write and each part of a multipart upload ask for.
 resource "aws_iam_role" "worker" {
   name = "${var.cluster}-worker"
   assume_role_policy = jsonencode({
@@ -73,10 +74,10 @@ resource "aws_iam_role_policy" "worker" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      { Effect = "Allow", Action = ["s3:ListBucket", "s3:GetBucketLocation"], Resource = aws_s3_bucket.data.arn },
+      { Effect = "Allow", Action = "s3:ListBucket", Resource = aws_s3_bucket.data.arn },
       {
         Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+        Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
         Resource = "${aws_s3_bucket.data.arn}/*"
       },
     ]

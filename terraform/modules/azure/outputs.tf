@@ -4,8 +4,13 @@ output "addresses" {
 }
 
 output "bucket" {
-  description = "Where workers of this cloud read and write."
+  description = "Name of the storage account."
   value       = azurerm_storage_account.this.name
+}
+
+output "storage" {
+  description = "The bucket of the data as it was made: { url, region, account }; what another cloud has and this one has not is null."
+  value       = { url = "az://${azurerm_storage_container.data.name}", region = null, account = azurerm_storage_account.this.name }
 }
 
 output "image_id" {

@@ -40,11 +40,20 @@ locals {
 
   worker_rules = { ssh = { protocol = "tcp", port = 22, sources = local.admins } }
 
+  # The jobs' bucket is called as farquorum.toml says; what another cloud has beside it, after the prefix. In Azure the
+  # account is what all the world shares names of: its container is called as farquorum.toml says either way.
+  buckets = {
+    aws   = var.farquorum.storage.service == "aws" ? var.farquorum.storage.bucket : "${var.bucket_prefix}-aws"
+    gcp   = var.farquorum.storage.service == "gcp" ? var.farquorum.storage.bucket : "${var.bucket_prefix}-gcp"
+    azure = var.farquorum.storage.service == "azure" ? var.farquorum.storage.account : "${replace(var.bucket_prefix, "-", "")}az"
+  }
+
   # What needs no address; kept apart from the rules, so that addresses -> rules -> machines is no cycle.
   layout = { for name, c in var.farquorum.clouds : c.provider => {
     name    = name
     region  = c.region
     network = c.network
+    bucket  = local.buckets[c.provider]
     nodes   = { for n, v in var.farquorum.nodes : n => { id = v.id, private_ip = v.private_ip } if v.cloud == name }
     workers = { for n, v in local.workers : n => { private_ip = v.private_ip } if v.cloud == name }
   } if contains(var.serves, c.provider) }

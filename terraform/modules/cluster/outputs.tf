@@ -1,5 +1,5 @@
 output "layout" {
-  description = "What to build, by provider: region, network and machines. Needs no address, so that addresses can be made from it."
+  description = "What to build, by provider: region, network, bucket (Azure: account) and machines. Needs no address, so that addresses can be made from it."
   value       = local.layout
 
   precondition {
@@ -13,6 +13,14 @@ output "layout" {
   precondition {
     condition     = length(local.layout) > 0
     error_message = "farquorum.toml names no cloud that this root serves (${join(", ", var.serves)})."
+  }
+  precondition {
+    condition     = contains(setunion(["s3"], var.serves), var.farquorum.storage.service)
+    error_message = "farquorum.toml has storage.service = \"${var.farquorum.storage.service}\", which this root does not serve. Allowed here: s3, ${join(", ", var.serves)}. Use the root that names all your clouds, or change storage.service and run `farquorum render`."
+  }
+  precondition {
+    condition     = contains(concat(["s3"], values(local.provider_of)), var.farquorum.storage.service)
+    error_message = "farquorum.toml has storage.service = \"${var.farquorum.storage.service}\", but none of its clouds has this provider, so nobody would make the bucket ${var.farquorum.storage.bucket}. Allowed: s3, ${join(", ", values(local.provider_of))}. Change storage.service or add the cloud, and run `farquorum render`."
   }
 }
 

@@ -1,5 +1,5 @@
 variable "farquorum" {
-  description = "What `farquorum render` writes from farquorum.toml: clouds, nodes, workers, ports, bucket, and the SHA-256 of the file that it came from."
+  description = "What `farquorum render` writes from farquorum.toml: clouds, nodes, workers, ports, storage, and the SHA-256 of the file that it came from."
   type = object({
     toml_sha256 = string
     toml_path   = string
@@ -8,7 +8,7 @@ variable "farquorum" {
     nodes       = map(object({ id = number, cloud = string, region = string, private_ip = string, voter = bool }))
     workers     = map(object({ count = number, names = list(string), private_ips = list(string) }))
     ports       = object({ raft = number, api = number, http = number })
-    bucket      = string
+    storage     = object({ service = string, bucket = string, account = string })
   })
   nullable = false
 
@@ -59,6 +59,25 @@ variable "farquorum" {
   validation {
     condition     = alltrue([for p in values(var.farquorum.ports) : p >= 1024 && p <= 65535 && floor(p) == p]) && length(distinct(values(var.farquorum.ports))) == length(values(var.farquorum.ports))
     error_message = "farquorum.ports: raft, api and http must be three different whole numbers from 1024 to 65535 (the service is not root)."
+  }
+  validation {
+    condition     = contains(["s3", "aws", "gcp", "azure"], var.farquorum.storage.service)
+    error_message = "farquorum.storage.service must be s3 (a server at storage.address), aws, gcp or azure."
+  }
+  validation {
+    condition     = var.farquorum.storage.service != "azure" || try(can(regex("^[a-z0-9]{3,24}$", var.farquorum.storage.account)), false)
+    error_message = "farquorum.storage.account must be 3 to 24 characters a-z and 0-9 with storage.service = \"azure\": set storage.account in farquorum.toml and run `farquorum render`."
+  }
+}
+
+variable "bucket_prefix" {
+  description = "Start of the names of buckets that farquorum.toml does not name."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{1,20})[a-z0-9]$", var.bucket_prefix))
+    error_message = "bucket_prefix must be 3 to 22 characters a-z, 0-9 and -, neither first nor last a - (Azure allows 24 in all)."
   }
 }
 

@@ -7,7 +7,7 @@ resource "google_storage_bucket" "images" {
   for_each = local.upload
 
   project                     = var.project
-  name                        = "${var.bucket}-images"
+  name                        = var.images_bucket
   location                    = upper(var.region)
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"

@@ -4,8 +4,13 @@ output "addresses" {
 }
 
 output "bucket" {
-  description = "Where workers of this cloud read and write."
+  description = "Name of the bucket of the data."
   value       = google_storage_bucket.data.name
+}
+
+output "storage" {
+  description = "The bucket of the data as it was made: { url, region, account }; what another cloud has and this one has not is null."
+  value       = { url = "gs://${google_storage_bucket.data.name}", region = null, account = null }
 }
 
 output "image_id" {

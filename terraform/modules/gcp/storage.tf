@@ -43,6 +43,7 @@ resource "google_service_account" "worker" {
   display_name = "Farquorum workers of ${var.cluster}"
 }
 
+# Objects and multipart uploads; a conditional write needs no right of its own, and one that replaces is a delete too.
 resource "google_storage_bucket_iam_member" "worker" {
   bucket = google_storage_bucket.data.name
   role   = "roles/storage.objectUser"

@@ -135,8 +135,19 @@ variable "bucket" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,54}[a-z0-9]$", var.bucket))
-    error_message = "bucket must be 3 to 56 characters a-z, 0-9 and -, neither first nor last a - (Google allows 63; -images follows)."
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket))
+    error_message = "bucket must be 3 to 63 characters a-z, 0-9 and -, neither first nor last a -; no dots."
+  }
+}
+
+variable "images_bucket" {
+  description = "Name of the bucket that an image by file goes through; made only for one."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.images_bucket)) && var.images_bucket != var.bucket
+    error_message = "images_bucket must be 3 to 63 characters a-z, 0-9 and -, neither first nor last a -, and not the bucket of the data."
   }
 }
 

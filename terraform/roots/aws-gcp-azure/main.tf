@@ -8,6 +8,7 @@ module "cluster" {
   connectivity   = var.connectivity
   wireguard_port = var.wireguard_port
   admin_cidrs    = var.admin_cidrs
+  bucket_prefix  = var.bucket_prefix
 
   # By name of the one instance: `module.aws` as a whole would wait for its rules, and that is a cycle.
   addresses = merge(
@@ -55,7 +56,8 @@ module "aws" {
   node_type      = var.node_types.aws
   worker_type    = var.worker_types.aws
   data_disk_gb   = var.data_disk_gb
-  bucket         = "${var.bucket_prefix}-aws"
+  bucket         = each.value.bucket
+  images_bucket  = "${var.bucket_prefix}-aws-images"
   ssh_public_key = var.ssh_public_key
 
   intermediate_prefixes = var.intermediate_prefixes
@@ -76,7 +78,8 @@ module "gcp" {
   node_type      = var.node_types.gcp
   worker_type    = var.worker_types.gcp
   data_disk_gb   = var.data_disk_gb
-  bucket         = "${var.bucket_prefix}-gcp"
+  bucket         = each.value.bucket
+  images_bucket  = "${var.bucket_prefix}-gcp-images"
   ssh_public_key = var.ssh_public_key
 
   intermediate_prefixes = var.intermediate_prefixes
@@ -87,7 +90,7 @@ module "azure" {
   for_each = { for provider, layout in module.cluster.layout : provider => layout if provider == "azure" }
 
   cluster          = var.farquorum.cluster
-  bucket_container = var.farquorum.bucket
+  bucket_container = var.farquorum.storage.bucket
   region           = each.value.region
   network          = each.value.network
   nodes            = each.value.nodes
@@ -97,7 +100,7 @@ module "azure" {
   node_type        = var.node_types.azure
   worker_type      = var.worker_types.azure
   data_disk_gb     = var.data_disk_gb
-  bucket           = "${replace(var.bucket_prefix, "-", "")}az"
+  bucket           = each.value.bucket
   ssh_public_key   = var.ssh_public_key
 
   intermediate_prefixes = var.intermediate_prefixes

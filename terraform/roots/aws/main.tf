@@ -8,6 +8,7 @@ module "cluster" {
   connectivity   = var.connectivity
   wireguard_port = var.wireguard_port
   admin_cidrs    = var.admin_cidrs
+  bucket_prefix  = var.bucket_prefix
 
   # By name of the one instance: `module.aws` as a whole would wait for its rules, and that is a cycle.
   addresses = merge(
@@ -37,7 +38,8 @@ module "aws" {
   node_type      = var.node_types.aws
   worker_type    = var.worker_types.aws
   data_disk_gb   = var.data_disk_gb
-  bucket         = "${var.bucket_prefix}-aws"
+  bucket         = each.value.bucket
+  images_bucket  = "${var.bucket_prefix}-aws-images"
   ssh_public_key = var.ssh_public_key
 
   intermediate_prefixes = var.intermediate_prefixes

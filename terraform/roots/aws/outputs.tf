@@ -9,7 +9,12 @@ output "farquorum_cluster" {
   value       = module.cluster.cluster
 }
 
+output "farquorum_storage" {
+  description = "Where jobs read and write, { url, region, account }, as it was made; null when farquorum.toml names a server (storage.service = s3)."
+  value       = one(concat([for k, m in module.aws : m.storage if k == var.farquorum.storage.service]))
+}
+
 output "buckets" {
-  description = "Where the workers of each cloud read and write."
+  description = "The bucket of each cloud (Azure: the storage account). Jobs use that of farquorum_storage."
   value       = merge({ for k, m in module.aws : k => m.bucket })
 }

@@ -8,7 +8,7 @@ variable "farquorum" {
     nodes       = map(object({ id = number, cloud = string, region = string, private_ip = string, voter = bool }))
     workers     = map(object({ count = number, names = list(string), private_ips = list(string) }))
     ports       = object({ raft = number, api = number, http = number })
-    bucket      = string
+    storage     = object({ service = string, bucket = string, account = string })
   })
   nullable = false
 
@@ -32,7 +32,7 @@ variable "images" {
 }
 
 variable "bucket_prefix" {
-  description = "Start of the buckets' names, which are unique in all the world: PREFIX-aws, PREFIX-gcp, and without any - PREFIXaz (a storage account)."
+  description = "Start of the names of buckets that farquorum.toml does not name, unique in all the world: PREFIX-aws, PREFIX-gcp, and without any - PREFIXaz (a storage account)."
   type        = string
   nullable    = false
 

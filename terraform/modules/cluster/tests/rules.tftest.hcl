@@ -15,11 +15,12 @@ variables {
     }
     workers = { gcp = { count = 1, names = ["w1"], private_ips = ["10.20.0.21"] } }
     ports   = { raft = 7379, api = 50051, http = 8080 }
-    bucket  = "data"
+    storage = { service = "s3", bucket = "data", account = null }
   }
-  serves    = ["aws", "gcp"]
-  toml_file = "./tests/empty.toml"
-  addresses = { a1 = "203.0.113.1", a2 = "203.0.113.2", g1 = "198.51.100.1", w1 = "198.51.100.9" }
+  serves        = ["aws", "gcp"]
+  toml_file     = "./tests/empty.toml"
+  bucket_prefix = "fq-test"
+  addresses     = { a1 = "203.0.113.1", a2 = "203.0.113.2", g1 = "198.51.100.1", w1 = "198.51.100.9" }
 }
 
 run "peers_are_exactly_the_others" {

@@ -4,6 +4,9 @@ mock_provider "aws" {
   mock_resource "aws_eip" {
     defaults = { public_ip = "203.0.113.1" }
   }
+  mock_resource "aws_s3_bucket" {
+    defaults = { bucket_region = "us-east-1" }
+  }
 }
 
 mock_provider "google" {
@@ -64,5 +67,55 @@ run "one_shape_in_all_clouds" {
   assert {
     condition     = output.buckets == { aws = "fq-test-aws", gcp = "fq-test-gcp", azure = "fqtestaz" }
     error_message = "one bucket per cloud, named after bucket_prefix"
+  }
+  assert {
+    condition     = output.farquorum_storage == null
+    error_message = "with a server at an address there is no store to import"
+  }
+}
+
+# From here on planned over what stands, which is quicker and shows the names as well.
+run "storage_of_amazon" {
+  command = plan
+  variables {
+    farquorum = merge(var.farquorum, { storage = { service = "aws", bucket = "jobs", account = null } })
+  }
+  assert {
+    condition     = output.farquorum_storage == { url = "s3://jobs", region = "us-east-1", account = null }
+    error_message = "storage.service = aws: the bucket of the file, and the region where it is"
+  }
+  assert {
+    condition     = output.buckets == { aws = "jobs", gcp = "fq-test-gcp", azure = "fqtestaz" }
+    error_message = "storage.service = aws changes the name of that bucket alone"
+  }
+}
+
+run "storage_of_google" {
+  command = plan
+  variables {
+    farquorum = merge(var.farquorum, { storage = { service = "gcp", bucket = "jobs", account = null } })
+  }
+  assert {
+    condition     = output.farquorum_storage == { url = "gs://jobs", region = null, account = null }
+    error_message = "storage.service = gcp: the bucket of the file"
+  }
+  assert {
+    condition     = output.buckets == { aws = "fq-test-aws", gcp = "jobs", azure = "fqtestaz" }
+    error_message = "storage.service = gcp changes the name of that bucket alone"
+  }
+}
+
+run "storage_of_azure" {
+  command = plan
+  variables {
+    farquorum = merge(var.farquorum, { storage = { service = "azure", bucket = "jobs", account = "fqjobs" } })
+  }
+  assert {
+    condition     = output.farquorum_storage == { url = "az://jobs", region = null, account = "fqjobs" }
+    error_message = "storage.service = azure: the container and the account of the file"
+  }
+  assert {
+    condition     = output.buckets == { aws = "fq-test-aws", gcp = "fq-test-gcp", azure = "fqjobs" }
+    error_message = "storage.service = azure changes the name of the account alone"
   }
 }
