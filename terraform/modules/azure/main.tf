@@ -184,6 +184,7 @@ resource "azurerm_virtual_machine_data_disk_attachment" "data" {
 
   managed_disk_id    = azurerm_managed_disk.data[each.key].id
   virtual_machine_id = azurerm_linux_virtual_machine.this[each.key].id
-  lun                = 0
-  caching            = "None"
+  # Where nixos-modules/hardware/azure.nix looks for it.
+  lun     = 10
+  caching = "None"
 }
