@@ -6,6 +6,7 @@ mod compose;
 mod firewall;
 mod lists;
 mod standing;
+mod storage;
 mod terraform;
 
 use std::fmt;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::storage::{Store, store};
 use super::{Host, Source, json, literal};
 use crate::types::{Config, Provider};
 
@@ -34,7 +35,7 @@ struct Variable<'a> {
     nodes: BTreeMap<&'a str, Node<'a>>,
     workers: BTreeMap<&'a str, Workers<'a>>,
     ports: Ports,
-    bucket: &'a str,
+    storage: Store<'a>,
 }
 
 #[derive(Serialize)]
@@ -76,6 +77,7 @@ pub(super) fn render(source: &Source<'_>) -> Result<String, Vec<String>> {
     let clouds = clouds(config, &mut problems);
     let nodes = nodes(config, &mut problems);
     let workers = workers(config, &mut problems);
+    let storage = store(config, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -89,7 +91,7 @@ pub(super) fn render(source: &Source<'_>) -> Result<String, Vec<String>> {
             nodes,
             workers,
             ports,
-            bucket: &config.storage.bucket,
+            storage,
         },
     })
 }
