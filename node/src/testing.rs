@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use farquorum_config::{
     Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, LinkShape, LogBackend, Node, NodeId, Ports,
-    Raft, Storage, Tasks,
+    Raft, Storage, StorageService, Tasks,
 };
 use farquorum_core::{LogIndex, State};
 use tokio::sync::{mpsc, watch};
@@ -53,6 +53,9 @@ pub(crate) fn config(count: u64) -> Config {
         nodes: (1..=count).map(node).collect(),
         workers: Vec::new(),
         storage: Storage {
+            service: StorageService::S3,
+            account: None,
+            region: "us-east-1".to_owned(),
             bucket: "pipeline-data".into(),
             cloud: "cloud-1".into(),
             address: "127.0.0.1".into(),

@@ -52,7 +52,7 @@ impl Store {
         let plain = settings.endpoint.as_deref().map_or(Ok(false), is_plain)?;
         let http = connector.client(plain)?;
         let signed = client.signed_url(method.clone(), &Path::default(), SIGNATURE_TIME).await;
-        let signed = signed.map_err(|error| StoreError::from_library("look for", &url, &error))?;
+        let signed = signed.map_err(|error| StoreError::from_library("look for", url, &error))?;
         let failed =
             |detail: String| StoreError::Failed { operation: "look for", url: url.to_owned(), detail };
         // The URL holds the signature.
