@@ -1,12 +1,12 @@
-//! A command that is run once for each host, as a list of arguments with placeholders: `["ssh", "root@{address}"]`. No
-//! shell reads it: an argument stays one argument, whatever a placeholder stands for.
+//! A command that is run once for each host, as a list of arguments with fields in braces: `["ssh", "root@{address}"]`. No
+//! shell reads it: an argument stays one argument, whatever a field stands for.
 
 use serde::{Serialize, Serializer};
 
 use crate::names;
 
-/// What a command may say in place of a host's own values.
-pub const PLACEHOLDERS: [&str; 3] = ["name", "address", "cloud"];
+/// Replacement fields: what a command says in braces in place of a host's own values.
+const FIELDS: [&str; 3] = ["name", "address", "cloud"];
 
 /// The host that a command is for.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,8 @@ pub struct HostCommand {
 enum Piece {
     /// Stands as it is.
     Text(String),
-    /// Index into [`PLACEHOLDERS`].
-    Placeholder(usize),
+    /// Index into [`FIELDS`].
+    Field(usize),
 }
 
 /// Why a list of arguments is no command for a host.
@@ -51,7 +51,7 @@ impl HostCommand {
     /// Takes the arguments apart.
     ///
     /// # Errors
-    /// When there is no program, a placeholder is unknown or not closed, or nothing names the host: then the command
+    /// When there is no program, a field is unknown or not closed, or nothing names the host: then the command
     /// would do the same for every host.
     pub fn new(argv: &[String]) -> Result<Self, BadCommand> {
         let whole = |message: &str| BadCommand { argument: None, message: message.to_owned() };
@@ -63,7 +63,7 @@ impl HostCommand {
             let pieces = pieces(argument).map_err(|message| BadCommand { argument: Some(place), message })?;
             arguments.push(pieces);
         }
-        let names_host = |piece: &Piece| matches!(piece, Piece::Placeholder(0 | 1));
+        let names_host = |piece: &Piece| matches!(piece, Piece::Field(0 | 1));
         if !arguments.iter().flatten().any(names_host) {
             return Err(whole("must say which host it is for: {name} or {address}"));
         }
@@ -75,14 +75,14 @@ impl HostCommand {
         let values = [host.name, host.address, host.cloud];
         let text = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::Placeholder(index) => values.get(*index).copied().unwrap_or_default().to_owned(),
+            Piece::Field(index) => values.get(*index).copied().unwrap_or_default().to_owned(),
         };
         self.arguments.iter().map(|pieces| pieces.iter().map(text).collect()).collect()
     }
 
     /// Whether it asks for the host's address.
     pub fn needs_address(&self) -> bool {
-        self.arguments.iter().flatten().any(|piece| *piece == Piece::Placeholder(1))
+        self.arguments.iter().flatten().any(|piece| *piece == Piece::Field(1))
     }
 }
 
@@ -108,15 +108,15 @@ fn pieces(argument: &str) -> Result<Vec<Piece>, String> {
         }
         let inside = brace.strip_prefix('{').ok_or_else(|| one_brace('}'))?;
         let (name, after) = inside.split_once('}').ok_or_else(|| one_brace('{'))?;
-        let known = PLACEHOLDERS.iter().position(|placeholder| *placeholder == name);
+        let known = FIELDS.iter().position(|field| *field == name);
         let index = known.ok_or_else(|| {
             let known = names::known(&format!("{{{name}}}"), all());
-            format!("unknown placeholder {{{name}}}; {known}. A brace itself is written {{{{ or }}}}")
+            format!("unknown field {{{name}}}; {known}. A brace itself is written {{{{ or }}}}")
         })?;
         if !text.is_empty() {
             pieces.push(Piece::Text(std::mem::take(&mut text)));
         }
-        pieces.push(Piece::Placeholder(index));
+        pieces.push(Piece::Field(index));
         rest = after;
     }
     text.push_str(rest);
@@ -128,14 +128,14 @@ fn pieces(argument: &str) -> Result<Vec<Piece>, String> {
 
 fn one_brace(brace: char) -> String {
     format!(
-        "a {brace} that belongs to no placeholder; known: {}. A brace itself is written {brace}{brace}",
+        "a {brace} that belongs to no field; known: {}. A brace itself is written {brace}{brace}",
         all().join(", ")
     )
 }
 
-/// All placeholders as they are written.
+/// All fields as they are written.
 fn all() -> [String; 3] {
-    PLACEHOLDERS.map(|name| format!("{{{name}}}"))
+    FIELDS.map(|name| format!("{{{name}}}"))
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_become_the_hosts_values() {
+    fn fields_become_the_hosts_values() {
         let host = CommandHost { name: "cp-aws-1", address: "192.0.2.7", cloud: "aws" };
         let cases: &[(&[&str], &[&str])] = &[
             (&["restart", "{name}"], &["restart", "cp-aws-1"]),
@@ -167,10 +167,10 @@ mod tests {
             (&["", "{name}"], None, "names no program"),
             (&["restart"], None, "must say which host it is for: {name} or {address}"),
             (&["restart", "{cloud}"], None, "must say which host it is for: {name} or {address}"),
-            (&["ssh", "{adress}"], Some(1), "unknown placeholder {adress}; did you mean {address}?"),
-            (&["ssh", "{}", "{name}"], Some(1), "unknown placeholder {};"),
-            (&["ssh", "{name"], Some(1), "a { that belongs to no placeholder"),
-            (&["ssh", "name}"], Some(1), "a } that belongs to no placeholder"),
+            (&["ssh", "{adress}"], Some(1), "unknown field {adress}; did you mean {address}?"),
+            (&["ssh", "{}", "{name}"], Some(1), "unknown field {};"),
+            (&["ssh", "{name"], Some(1), "a { that belongs to no field"),
+            (&["ssh", "name}"], Some(1), "a } that belongs to no field"),
         ];
         for (argv, argument, message) in cases {
             match command(argv) {

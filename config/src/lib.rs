@@ -33,7 +33,7 @@ pub use detours::{Detours, NoDetour};
 pub use environment::Environment;
 pub use explain::{Explained, Explanation};
 pub use finding::{ConfigErrors, Finding, Origin};
-pub use host_command::{BadCommand, CommandHost, HostCommand, PLACEHOLDERS};
+pub use host_command::{BadCommand, CommandHost, HostCommand};
 pub use keys::{Fallback, Form, Key, Kind, keys};
 pub use load::{BUILT_IN, Loaded, Sources, load, load_text, read};
 pub use members::UnknownHost;
