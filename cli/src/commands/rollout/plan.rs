@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::fit::Problem;
+use super::fit::{self, Problem};
 use super::order::{self, Kind, Turn};
 use super::snapshot::Snapshot;
 use super::target::Target;
@@ -72,8 +72,13 @@ fn notes(seen: &Snapshot, targets: &[Target]) -> Vec<String> {
         voters @ (1 | 2) => notes.push(format!(
             "{voters} of {voters} voters are needed: nothing is written while one of them is away"
         )),
-        voters if voters % 2 == 0 => notes
-            .push(format!("{voters} voters: while one is away no other may fail, as with {}", voters - 1)),
+        voters if voters % 2 == 0 => {
+            let more = match voters - fit::majority(voters) - 1 {
+                0 => "no other".to_owned(),
+                more => format!("only {more} more"),
+            };
+            notes.push(format!("{voters} voters: while one is away {more} may fail, as with {}", voters - 1));
+        }
         _ => {}
     }
     if targets.iter().any(|target| target.rollback.is_none()) {
@@ -121,4 +126,44 @@ pub(super) fn refusal(problems: &[Problem]) -> Failure {
     }
     Failure::new(FailureKind::NotAvailable, what)
         .hint("farquorum status; farquorum health --ready --name NAME")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::snapshot::{Node, Peer, View};
+    use super::*;
+
+    /// So many voters; the first leads.
+    fn voters(count: usize) -> Snapshot {
+        let name = |number| format!("n{number}");
+        let peer = |number| Peer { name: name(number), voter: true, connected: true, rtt_us: None };
+        let view = View {
+            leads: true,
+            leader: name(1),
+            term: 1,
+            committed: 1,
+            applied: 1,
+            version: "1".to_owned(),
+            uptime_ms: 1,
+            ready: Ok(()),
+            peers: (2..=count).map(peer).collect(),
+        };
+        Snapshot { nodes: vec![Node { name: name(1), view: Ok(view) }], workers: Vec::new() }
+    }
+
+    #[test]
+    fn what_may_fail_while_one_voter_is_away_is_noted() {
+        let cases = [
+            (1, "1 of 1 voters are needed: nothing is written while one of them is away"),
+            (2, "2 of 2 voters are needed: nothing is written while one of them is away"),
+            (3, ""),
+            (4, "4 voters: while one is away no other may fail, as with 3"),
+            (5, ""),
+            (6, "6 voters: while one is away only 1 more may fail, as with 5"),
+            (7, ""),
+        ];
+        for (count, note) in cases {
+            assert_eq!(notes(&voters(count), &[]).join("; "), note, "{count} voters");
+        }
+    }
 }
