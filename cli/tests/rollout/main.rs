@@ -1,5 +1,5 @@
 //! DEP-4: `farquorum rollout` on real processes. Writers write during the whole rollout; a command that breaks a node is
-//! undone; a cluster that is not fit is refused.
+//! undone; a cluster that is not fit is refused; jobs run on while workers are updated.
 //!
 //! One simulation at a time (see `lab`).
 
@@ -15,6 +15,7 @@ mod interrupted;
 mod lab;
 mod plans;
 mod rolls_back;
+mod workers;
 mod writers;
 
 use std::future::Future;

@@ -6,7 +6,7 @@ use crate::writers::background;
 use crate::{rollout, run, script};
 
 /// Restarts a host, but the second one that it is called for stays down.
-const SECOND_STAYS_DOWN: &str = r#"
+pub(crate) const SECOND_STAYS_DOWN: &str = r#"
 echo "$1" >>"$0.called"
 if [ "$(wc -l <"$0.called")" -eq 2 ]; then $SIM kill "$1"; else $SIM restart "$1"; fi
 "#;
@@ -26,12 +26,7 @@ fn a_command_that_breaks_the_second_node_is_undone() {
         println!("{}", ran.err);
         let history = crowd.stop().await;
 
-        let called = |name: &str| {
-            let file = sim.lab.state.path().join(format!("{name}.called"));
-            let text = std::fs::read_to_string(file).unwrap();
-            text.lines().map(str::to_owned).collect::<Vec<_>>()
-        };
-        let (updated, back) = (called("update"), called("rollback"));
+        let (updated, back) = (called(&sim, "update"), called(&sim, "rollback"));
         assert_eq!(updated.len(), 2, "{updated:?}");
         assert!(!updated.contains(&old.name), "the leader was not touched: {updated:?}");
         assert_eq!(back, [updated[1].clone(), updated[0].clone()], "the last one first");
@@ -50,6 +45,12 @@ fn a_command_that_breaks_the_second_node_is_undone() {
         let (states, _) = sim.agreed(30).await;
         assert!(states.iter().all(|node| node.term == old.term), "no election: {states:?}");
     });
+}
+
+/// The hosts for which a script of this name noted that it was called.
+pub(crate) fn called(sim: &Sim, script: &str) -> Vec<String> {
+    let file = sim.lab.state.path().join(format!("{script}.called"));
+    std::fs::read_to_string(file).unwrap().lines().map(str::to_owned).collect()
 }
 
 #[test]

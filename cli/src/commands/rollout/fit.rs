@@ -84,14 +84,15 @@ pub(super) fn node_problem(seen: &Snapshot, name: &str, mark: Option<u64>) -> Op
     (behind > LAG_MAX).then(|| format!("is {behind} entries behind {leader}; {LAG_MAX} may be"))
 }
 
-/// Why a worker does not work; none when it does and was heard of after `heard_ms`, a time of an earlier look.
+/// Why a worker does not work; none when it does and was heard of since an earlier look, which showed `heard_ms`. The
+/// times are of whoever led then, so they are only compared for change.
 pub(super) fn worker_problem(seen: &Snapshot, name: &str, heard_ms: Option<u64>) -> Option<String> {
     let Some(worker) = seen.worker(name) else { return Some("is not known to the cluster".to_owned()) };
     if !worker.healthy {
         return Some("sends no heartbeats".to_owned());
     }
     let heard_ms = heard_ms.unwrap_or(worker.last_seen_ms);
-    (worker.last_seen_ms <= heard_ms).then(|| "has sent no heartbeat since then".to_owned())
+    (worker.last_seen_ms == heard_ms).then(|| "has sent no heartbeat since then".to_owned())
 }
 
 /// Why a node cannot be taken to bring back what it ran before. One that does not serve can always be: nobody counts on

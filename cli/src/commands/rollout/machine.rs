@@ -95,8 +95,19 @@ enum Phase {
     HandingOver { since: Duration },
     /// The command of a host runs.
     Running { host: usize },
-    /// Until the host is well. `mark`: what it must have applied, or when it was heard of last.
-    After { host: usize, since: Duration, mark: Option<u64>, well_since: Option<Duration> },
+    /// Until the host is well.
+    After { host: usize, since: Duration, watch: Watch },
+}
+
+/// What was seen of a host since its command.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watch {
+    /// What a node must have applied, or when a worker was heard of last, by the first look.
+    mark: Option<u64>,
+    /// Since when it is well without a break.
+    well_since: Option<Duration>,
+    /// When a worker was heard of last, by the first look after it had been well for long enough.
+    later: Option<u64>,
 }
 
 /// A rollout.
@@ -147,12 +158,12 @@ impl Machine {
                 look("another leader")
             }
             (Phase::Running { host }, Event::Ran(Ok(()))) => {
-                self.phase = Phase::After { host, since: now, mark: None, well_since: None };
+                self.phase = Phase::After { host, since: now, watch: Watch::default() };
                 look(format!("{} well again", self.name(host)))
             }
             (Phase::Running { host }, Event::Ran(Err(why))) => self.host_failed(host, &why, now),
-            (Phase::After { host, since, mark, well_since }, Event::Looked(seen)) => {
-                self.after(&seen, host, since, mark, well_since, now)
+            (Phase::After { host, since, watch }, Event::Looked(seen)) => {
+                self.after(&seen, host, since, watch, now)
             }
             // What was not asked for says nothing: look.
             (_, _) => look("the cluster"),
@@ -222,33 +233,44 @@ impl Machine {
         seen: &Snapshot,
         host: usize,
         since: Duration,
-        mark: Option<u64>,
-        well_since: Option<Duration>,
+        mut watch: Watch,
         now: Duration,
     ) -> Action {
         let name = self.name(host);
-        let (mark, problem) = match self.kind(host) {
+        let problem = match self.kind(host) {
             Kind::Node => {
-                let mark = mark.or_else(|| Some(seen.leader()?.1.committed));
-                (mark, fit::node_problem(seen, &name, mark))
+                watch.mark = watch.mark.or_else(|| Some(seen.leader()?.1.committed));
+                fit::node_problem(seen, &name, watch.mark)
             }
             Kind::Worker => {
-                let problem = fit::worker_problem(seen, &name, mark);
-                (mark.or_else(|| Some(seen.worker(&name)?.last_seen_ms)), problem)
+                let problem = fit::worker_problem(seen, &name, watch.mark);
+                watch.mark = watch.mark.or_else(|| seen.heard_ms(&name));
+                problem
             }
         };
-        let well_since = if problem.is_some() { None } else { well_since.or(Some(now)) };
-        self.phase = Phase::After { host, since, mark, well_since };
-        match (problem, well_since) {
-            (Some(problem), _) if now.saturating_sub(since) > self.rules.wait => {
+        watch.well_since = if problem.is_some() { None } else { watch.well_since.or(Some(now)) };
+        let steady = watch.well_since.is_some_and(|since| now.saturating_sub(since) >= self.rules.steady);
+        // A worker is heard of only now and then, and may have ended after the last time: it must be heard of once more.
+        let problem = match self.kind(host) {
+            Kind::Worker if steady => {
+                let problem = fit::worker_problem(seen, &name, watch.later);
+                watch.later = watch.later.or_else(|| seen.heard_ms(&name));
+                problem
+            }
+            _ => {
+                watch.later = None;
+                problem
+            }
+        };
+        self.phase = Phase::After { host, since, watch };
+        match problem {
+            Some(problem) if now.saturating_sub(since) > self.rules.wait => {
                 let why = format!("{problem}, {} s after its command", self.rules.wait.as_secs());
                 self.host_failed(host, &why, now)
             }
-            (Some(problem), _) => look(format!("{name} {problem}")),
-            (None, Some(well_since)) if now.saturating_sub(well_since) >= self.rules.steady => {
-                self.host_is_well(host, seen, now)
-            }
-            (None, _) => look(format!("{name} staying well")),
+            Some(problem) => look(format!("{name} {problem}")),
+            None if steady => self.host_is_well(host, seen, now),
+            None => look(format!("{name} staying well")),
         }
     }
 

@@ -13,6 +13,12 @@ use super::{Action, End, Event, Machine, Rules, What};
 /// Looks after which a machine that does not end has lost its way.
 const LOOKS_MAX: u32 = 10_000;
 
+/// Between two heartbeats of a worker.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// From here on a silent worker is no longer healthy.
+const SILENCE_MAX: Duration = Duration::from_millis(7_500);
+
 /// A cluster that does what the script says.
 struct Fake {
     names: Vec<String>,
@@ -28,6 +34,8 @@ struct Fake {
     started: BTreeMap<String, Duration>,
     versions: BTreeMap<String, String>,
     workers: Vec<String>,
+    /// When a worker ends.
+    ended: BTreeMap<String, Duration>,
     /// Everything that was done, in words.
     done: Vec<String>,
 }
@@ -48,6 +56,7 @@ impl Fake {
             started: BTreeMap::new(),
             versions: BTreeMap::new(),
             workers: Vec::new(),
+            ended: BTreeMap::new(),
             done: Vec::new(),
         }
     }
@@ -67,6 +76,14 @@ impl Fake {
             let able = |name: &String| self.up(name) && !self.learners.contains(name);
             self.leader = self.names.iter().position(able).unwrap();
         }
+    }
+
+    /// When a worker was heard of last: when it started, and then with every heartbeat while it was up.
+    fn heard(&self, worker: &str) -> Duration {
+        let started = self.started.get(worker).copied().unwrap_or_default();
+        let ended = self.ended.get(worker).map_or(self.now, |ended| self.now.min(*ended));
+        let beats = ended.saturating_sub(started).as_millis() / HEARTBEAT.as_millis();
+        started + HEARTBEAT * u32::try_from(beats).unwrap()
     }
 
     fn look(&self) -> Snapshot {
@@ -97,11 +114,13 @@ impl Fake {
             name: name.clone(),
             view: if self.up(name) { Ok(view(name)) } else { Err("no answer".to_owned()) },
         };
-        let heard = u64::try_from(self.now.as_millis()).unwrap();
-        let worker = |name: &String| Worker {
-            name: name.clone(),
-            healthy: true,
-            last_seen_ms: if self.up(name) { heard } else { 0 },
+        let worker = |name: &String| {
+            let heard = self.heard(name);
+            Worker {
+                name: name.clone(),
+                healthy: self.now < heard + SILENCE_MAX,
+                last_seen_ms: u64::try_from(heard.as_millis()).unwrap(),
+            }
         };
         Snapshot {
             nodes: self.names.iter().map(node).collect(),
@@ -113,6 +132,7 @@ impl Fake {
     fn command(&mut self, name: &str, what: What) -> Result<(), String> {
         self.away.remove(name);
         self.unready.remove(name);
+        self.ended.remove(name);
         self.started.insert(name.to_owned(), self.now);
         let version = if what == What::Update { "2" } else { "1" };
         self.versions.insert(name.to_owned(), version.to_owned());
@@ -471,24 +491,29 @@ fn one_or_two_voters_are_taken_only_by_leave() {
 }
 
 #[test]
-fn a_worker_that_is_not_heard_of_again_goes_back() {
-    let mut fake = Fake::of(3);
-    fake.workers = vec!["w1".to_owned()];
-    let (done, end, _) = Run::of(fake)
-        .script(|fake, name, what| {
-            fake.command(name, what)?;
-            if name == "w1" && what == What::Update {
-                fake.away.insert("w1".to_owned());
-            }
-            Ok(())
-        })
-        .run();
-    let end_of = &done[4..];
-    assert_eq!(
-        end_of,
-        ["update w1", "rollback w1", "rollback n1", "rollback n3", "n2 hands over", "rollback n2"]
-    );
-    assert!(why(&end).starts_with("w1: has sent no heartbeat"), "{end:?}");
+fn a_worker_that_ends_again_goes_back_and_everything_before_it() {
+    // At once, before its first heartbeat, and just after it: then it looks healthy for longer than a host is watched.
+    for lives_ms in [0, 4_000, 6_000] {
+        let mut fake = Fake::of(3);
+        fake.workers = vec!["w1".to_owned(), "w2".to_owned()];
+        let (done, end, states) = Run::of(fake)
+            .script(|fake, name, what| {
+                fake.command(name, what)?;
+                if name == "w1" && what == What::Update {
+                    fake.ended.insert("w1".to_owned(), fake.now + Duration::from_millis(lives_ms));
+                }
+                Ok(())
+            })
+            .run();
+        let end_of = &done[4..];
+        assert_eq!(
+            end_of,
+            ["update w1", "rollback w1", "rollback n1", "rollback n3", "n2 hands over", "rollback n2"],
+            "{lives_ms}"
+        );
+        assert!(why(&end).starts_with("w1: sends no heartbeats"), "{lives_ms}: {end:?}");
+        assert_eq!(states[3..], [RolledBack, Untouched], "{lives_ms}");
+    }
 }
 
 #[test]

@@ -96,4 +96,9 @@ impl Snapshot {
     pub(super) fn worker(&self, name: &str) -> Option<&Worker> {
         self.workers.iter().find(|worker| worker.name == name)
     }
+
+    /// When a worker was heard of last.
+    pub(super) fn heard_ms(&self, name: &str) -> Option<u64> {
+        Some(self.worker(name)?.last_seen_ms)
+    }
 }
