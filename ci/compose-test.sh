@@ -163,10 +163,26 @@ test_job() {
     say "word count: $(wc -l <"$work/counted") words, the same as by one process; no worker advertises commands"
 }
 
+# What the engine saw: each node's container ended and was started once, one after the other; and the rollout looked at each
+# before it took the next: a node must be well for two seconds.
+one_after_the_other() {
+    awk -v nodes="${nodes[*]}" '
+        function bad(text) { print text; failed = 1; exit 1 }
+        BEGIN { count = split(nodes, list, " "); for (i in list) wanted[list[i]] = 1 }
+        !($3 in wanted) { next }
+        $2 == "die" && away { bad($3 " ended while " away " was away") }
+        $2 == "die" && last && $1 - last < 2e9 { bad($3 " ended " int(($1 - last) / 1e6) " ms after the start of " before) }
+        $2 == "die" { away = $3; next }
+        $3 != away || seen[$3]++ { bad($3 " was started and had not ended, or for the second time") }
+        { away = ""; before = $3; last = $1; started++ }
+        END { if (!failed && started != count) { print started + 0 " of " count " nodes were started anew"; exit 1 } }
+    ' "$work/events" || { cat "$work/events" >&2; return 1; }
+}
+
 # Each node's container is started anew, one after the other, while a client writes. `farquorum rollout` needs the cluster
 # and the engine: it runs in the operator's place, with this machine's programs and the engine's socket.
 test_rollout() {
-    local engine=${DOCKER_HOST:-unix:///var/run/docker.sock} router folder mounts=() writes failed pause
+    local engine=${DOCKER_HOST:-unix:///var/run/docker.sock} router folder mounts=() writes failed pause events code=0
     case $engine in unix://*) ;; *) fail "the engine is at $engine; this test needs its socket" ;; esac
     for folder in /usr /bin /lib /lib64; do [ ! -e "$folder" ] || mounts+=(--volume "$folder:$folder:ro"); done
     router=$(setting ROUTER_AWS)
@@ -200,11 +216,19 @@ cp /tmp/written /result/written
 exit "$code"
 SCRIPT
     mkdir "$work/rollout/result"
+    # As they happen: of what is past the engine keeps 256 events, and every look at a container's health is three.
+    timeout 330 docker events --filter type=container --filter event=die --filter event=start \
+        --format '{{.TimeNano}} {{.Action}} {{index .Actor.Attributes "com.docker.compose.service"}}' >"$work/events" &
+    events=$!
     timeout --foreground 300 docker run --rm --network farquorum_net-aws --ip "${router%.*}.3" --read-only --tmpfs /tmp --user 0:0 \
         --cap-drop ALL --security-opt no-new-privileges "${mounts[@]}" --volume "${engine#unix://}:/run/engine.sock" \
         --volume "$work/rollout/run:/run/rollout:ro" --volume "$work/rollout/result:/result" \
         --volume "$PWD/farquorum.toml:/etc/farquorum/farquorum.toml:ro" --volume "$FARQUORUM_CERTS/hosts/operator:/run/farquorum:ro" \
-        --entrypoint /usr/bin/bash "$(setting FARQUORUM_IMAGE)" /run/rollout || fail "the rollout"
+        --entrypoint /usr/bin/bash "$(setting FARQUORUM_IMAGE)" /run/rollout || code=$?
+    kill "$events"
+    wait "$events" || true
+    [ "$code" = 0 ] || fail "the rollout"
+    one_after_the_other || fail "the nodes were not restarted one after the other, each once"
     read -r writes failed pause <"$work/rollout/result/written"
     [ "$writes" -gt 20 ] || fail "only $writes writes during the rollout"
     [ "$failed" = 0 ] || fail "$failed of $writes writes failed during the rollout"
