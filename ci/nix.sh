@@ -80,6 +80,7 @@ rule "the gateway passes what it has not shaped, or is more than CAP_NET_ADMIN" 
     '(.files["gateway-table.nft"] | contains("hook forward priority filter; policy drop;"))
         and (.files["gateway-table.nft"] | [scan("iifname \"eth[0-9]\" oifname \\{([^}]*)\\}")[0]] | length == 3 and all(contains("eth") | not))
         and (.files["farquorum-gateway.service"] | contains("\nCapabilityBoundingSet=CAP_NET_ADMIN\n") and contains("\nAmbientCapabilities=CAP_NET_ADMIN\n"))
+        and (.files["farquorum-gateway.service"] | test("\nExecStopPost=/nix/store/[^\n]*-farquorum-gateway-close\n"))
         and .gateway.failures == []' '.files["gateway-table.nft"]'
 rule "the flake names a module that is not there" '[.flake.modules[]] | all' '.flake.modules'
 lock=$(jq -c '[.nodes.root.inputs[]] | sort' flake.lock)
@@ -113,7 +114,7 @@ done
 for unit in farquorum-node farquorum-worker farquorum-gateway; do
     most=$EXPOSURE_MAX
     [ "$unit" != farquorum-gateway ] || most=$GATEWAY_EXPOSURE_MAX
-    sed -E 's#/nix/store/0{32}-farquorum(/bin/farquorum|-(node|worker)-certificates)#/bin/true#' \
+    sed -E 's#/nix/store/0{32}-farquorum(/bin/farquorum|-(node|worker)-certificates|-gateway-close)#/bin/true#' \
         "$work/golden/$unit.service" >"$work/units/$unit.service"
     said=$(systemd-analyze --man=no verify "$work/units/$unit.service" 2>&1) || fail "systemd-analyze verify $unit failed"
     [ -z "$said" ] || fail "systemd-analyze verify $unit: $said"

@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# Boots Debian's systemd in a virtual machine with three nodes under the unit of the NixOS module (ci/nix/golden):
-# active by Type=notify, /readyz, the leader killed, the leader stopped, the watchdog. As root, because debootstrap wants
-# it; the machine is emulated, not accelerated, and counts instructions as its clock: a busy computer makes it slow, not
-# late, and what it waits for costs nothing. The Debian folder is made once (150 MB are fetched) and kept in the cache.
-# Usage: ci/systemd-vm.sh [fetch]; `fetch` makes that folder and nothing more. FARQUORUM_NO_DEBIAN=1 leaves the test out,
-# and says so.
+# Boots Debian's systemd in a virtual machine with the units of the NixOS modules (ci/nix/golden). Three nodes: active by
+# Type=notify, /readyz, the leader killed, the leader stopped, the watchdog. The gateway: what it lets pass between three
+# network namespaces, and how late. As root, because debootstrap wants it; the machine is emulated, not accelerated, and
+# counts instructions as its clock: a busy computer makes it slow, not late, and what it waits for costs nothing. The
+# Debian folder is made once (150 MB are fetched) and kept in the cache.
+# Usage: ci/systemd-vm.sh [nodes|gateway|fetch]; without an argument both; `fetch` makes that folder and nothing more.
+# FARQUORUM_NO_DEBIAN=1 leaves the test out, and says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/farquorum/systemd-vm
 binary=$(realpath -m "${FARQUORUM:-bin/farquorum}")
 suite=${DEBIAN_SUITE:-bookworm}
-# It takes about 160 s of processor time.
-time_max=${VM_SECONDS_MAX:-1800}
+case ${1:-} in
+'') parts=(nodes gateway) ;;
+nodes | gateway | fetch) parts=("$1") ;;
+*) echo "ci/systemd-vm.sh: $1 is not known; allowed are nodes, gateway and fetch, or nothing for both" >&2; exit 2 ;;
+esac
+# It takes about 290 s of processor time.
+time_max=${VM_SECONDS_MAX:-3000}
 
 if [ "${1:-}" != fetch ] && [ "${FARQUORUM_NO_DEBIAN:-}" = 1 ]; then
     echo "systemd-vm: LEFT OUT: FARQUORUM_NO_DEBIAN=1"
@@ -19,7 +25,7 @@ if [ "${1:-}" != fetch ] && [ "${FARQUORUM_NO_DEBIAN:-}" = 1 ]; then
 fi
 [ "$(id -u)" -eq 0 ] || { echo "ci/systemd-vm.sh: must be root, for debootstrap" >&2; exit 2; }
 [ "${1:-}" = fetch ] || [ -x "$binary" ] || { echo "ci/systemd-vm.sh: $binary is not built; try: make build" >&2; exit 2; }
-declare -A packages=([debootstrap]=debootstrap [qemu-system-x86_64]=qemu-system-x86 [mkfs.ext4]=e2fsprogs)
+declare -A packages=([debootstrap]=debootstrap [qemu-system-x86_64]=qemu-system-x86 [mkfs.ext4]=e2fsprogs [jq]=jq)
 missing=()
 for tool in "${!packages[@]}"; do
     command -v "$tool" >/dev/null || missing+=("${packages[$tool]}")
@@ -36,12 +42,13 @@ finish() {
 }
 trap finish EXIT
 
-debian=$cache/$suite
+include=systemd,systemd-sysv,dbus,linux-image-cloud-amd64,libstdc++6,iproute2,iputils-ping,nftables
+# Another list makes another folder.
+debian=$cache/$suite-$(cksum <<<"$include" | cut -d ' ' -f 1)
 if [ ! -d "$debian" ]; then
     mkdir -p "$cache"
     rm -rf "$debian.part"
-    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,linux-image-cloud-amd64,libstdc++6 \
-        "$suite" "$debian.part" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
+    debootstrap --variant=minbase --include="$include" "$suite" "$debian.part" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
     mv "$debian.part" "$debian"
 fi
 [ "${1:-}" != fetch ] || exit 0
@@ -53,7 +60,8 @@ install -D "$binary" "$root/usr/local/bin/farquorum"
 strip "$root/usr/local/bin/farquorum" 2>/dev/null || true
 mkdir -p "$root/etc/farquorum" "$root/etc/systemd/system/multi-user.target.wants"
 cp ci/systemd-vm/{farquorum,context}.toml "$root/etc/farquorum/"
-install ci/systemd-vm/check.sh "$root/usr/local/bin/check"
+mkdir -p "$root/usr/local/lib/check"
+cp ci/systemd-vm/*.sh "$root/usr/local/lib/check/"
 keys=$root/root/certs
 "$binary" certs init --dir "$keys" >/dev/null
 "$binary" certs issue --dir "$keys" --role admin --name admin >/dev/null
@@ -68,14 +76,43 @@ for n in 1 2 3; do
     sed "${here[@]}" ci/nix/golden/farquorum-node.service >"$root/etc/systemd/system/farquorum-$name.service"
     sed "${here[@]}" ci/nix/golden/farquorum-node-certificates >"$root/usr/local/bin/farquorum-$name-certificates"
     chmod +x "$root/usr/local/bin/farquorum-$name-certificates"
-    ln -s "../farquorum-$name.service" "$root/etc/systemd/system/multi-user.target.wants/"
+    [[ ${parts[*]} != *nodes* ]] || ln -s "../farquorum-$name.service" "$root/etc/systemd/system/multi-user.target.wants/"
 done
-cat >"$root/etc/systemd/system/check.service" <<'UNIT'
+# The gateway's unit, and what its module sets beside it. It is started by the check, when the clouds are made.
+here=(-e "s#/nix/store/0*-farquorum/bin/#/usr/local/bin/#" -e "s#/nix/store/0*-farquorum.toml#/etc/farquorum/gateway.toml#"
+    -e "s#/nix/store/0*-#/usr/local/bin/#" -e "s#iproute2/bin/ip#/bin/ip#")
+sed "${here[@]}" ci/nix/golden/farquorum-gateway.service >"$root/etc/systemd/system/farquorum-gateway.service"
+sed "${here[@]}" ci/nix/golden/farquorum-gateway-close >"$root/usr/local/bin/farquorum-gateway-close"
+chmod +x "$root/usr/local/bin/farquorum-gateway-close"
+cp ci/nix/golden/farquorum.toml "$root/etc/farquorum/gateway.toml"
+module() { jq -r "$1" ci/nix/golden/gateway.json; }
+module '.boot.kernel.sysctl | to_entries[] | "\(.key) = \(.value)"' >"$root/etc/sysctl.d/60-farquorum.conf"
+module '.boot.kernelModules[]' >"$root/etc/modules-load.d/farquorum.conf"
+# shellcheck disable=SC2016 # a name of jq
+module '.interfaces | to_entries[] | .key as $name | .value.ipv4.addresses[] | "\($name) \(.address)/\(.prefixLength)"' \
+    >"$root/etc/farquorum/interfaces"
+# With a monitor: the host of aws.
+module '.watched | "[Service]", "ExecStart=", "ExecStart=\(.ExecStart)", "IPAddressAllow=\(.IPAddressAllow[])"' |
+    sed "${here[@]}" -e 's#198.51.100.9#10.10.0.11#' >"$root/etc/farquorum/monitors.conf"
+# NixOS makes the second table of networking.firewall.checkReversePath.
+[ "$(module .reverse_path)" = loose ] || { echo "ci/systemd-vm.sh: the gateway's reverse_path is not loose" >&2; exit 1; }
+cat - ci/nix/golden/gateway-table.nft <(echo '}') >"$root/etc/nftables.conf" <<TABLES
+table inet return-paths {
+  chain loose {
+    type filter hook prerouting priority mangle + 10; policy drop;
+    fib saddr . mark oif exists accept
+  }
+}
+table $(module .family) farquorum-gateway {
+TABLES
+mkdir -p "$root/etc/systemd/system/sysinit.target.wants"
+ln -s /lib/systemd/system/nftables.service "$root/etc/systemd/system/sysinit.target.wants/"
+cat >"$root/etc/systemd/system/check.service" <<UNIT
 [Unit]
 Description=The check
 After=basic.target
 [Service]
-ExecStart=/usr/local/bin/check
+ExecStart=/usr/local/lib/check/check.sh ${parts[*]}
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS1

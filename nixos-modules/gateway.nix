@@ -72,7 +72,7 @@ in
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" "nftables.service" ];
-      # When it ends nothing passes (netem/src/gateway), and it is started again.
+      # When it ends nothing passes (netem/src/gateway, ExecStopPost), and it is started again.
       unitConfig = plain.unit.tryForEver;
       serviceConfig = plain.unit.sandbox // plain.unit.supervision // {
         # Its network's devices, rules, routes and addresses; a capability counts in the namespace of users that owns the
@@ -93,6 +93,10 @@ in
         IPAddressDeny = "any";
         IPAddressAllow = [ "localhost" ] ++ cfg.monitors;
         ExecStart = "${all.package}/bin/farquorum --config ${all.configFile} gateway --listen ${cfg.listen}:${toString port} --log-format ${all.logFormat}";
+        # However it ended, also by SIGKILL, and before it is started again.
+        ExecStopPost = pkgs.writeShellScript "farquorum-gateway-close" (
+          plain.gateway.close "${pkgs.iproute2}/bin/ip" (builtins.attrNames clouds)
+        );
       };
     };
   };

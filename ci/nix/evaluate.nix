@@ -10,6 +10,7 @@ let
     util-linux = "util-linux";
     e2fsprogs = "e2fsprogs";
     systemd = "systemd";
+    iproute2 = "iproute2";
   };
   evaluate =
     extra:
@@ -98,6 +99,7 @@ in
     "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;
     "farquorum-node-certificates" = "#!/bin/sh\n" + plain.unit.linkCertificates "cp-aws-1";
     "farquorum-gateway.service" = unitText oneGateway.systemd.services.farquorum-gateway;
+    "farquorum-gateway-close" = "#!/bin/sh\n" + plain.gateway.close "iproute2/bin/ip" (builtins.attrNames settings.clouds);
     "gateway-table.nft" = oneGateway.networking.nftables.tables.farquorum-gateway.content;
     "gateway.nft" = watched.networking.firewall.extraInputRules;
     "node.nft" = oneNode.networking.firewall.extraInputRules;

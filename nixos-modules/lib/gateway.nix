@@ -45,6 +45,16 @@ in
   # Every name that the shaper gives a device.
   devices = clouds: [ device ] ++ lib.concatMap (pair: [ pair.into pair.out ]) (pairs clouds);
 
+  # Program `ip`, clouds -> script that ends what shapes in the kernel: it outlives the process that made it, and would go
+  # on passing packets. The device of the shaper in user space ends with its process.
+  close =
+    ip: clouds:
+    ''
+      for device in ${lib.concatMapStringsSep " " (pair: pair.into) (pairs clouds)}; do
+        [ ! -e "/sys/class/net/$device" ] || ${ip} link delete dev "$device"
+      done
+    '';
+
   # { cloud = interface; } -> rules of a table of family ip: from a cloud only into the shaper, out of the shaper only into
   # a cloud, and nothing else from one interface of this host to another. What passes comes by twice, before and after its
   # delay, so the kernel's connection tracking, which would see each packet doubled, does not follow it.
