@@ -30,23 +30,13 @@ in
       defaultText = lib.literalMD "127.0.0.1, or 0.0.0.0 when there are monitors";
       description = "Address of /livez, /readyz and /metrics; the port is the settings' `ports.http`.";
     };
-    openFirewall = mkOption {
-      type = types.bool;
-      default = true;
-      description = "Open the HTTP port to monitors, each address a rule.";
-    };
-    monitors = mkOption {
-      type = types.listOf types.str;
-      default = [ ];
-      description = "Addresses that read /readyz and /metrics.";
-    };
-  };
+  }
+  // plain.firewall.options "the HTTP port to monitors";
 
   config = mkIf cfg.enable {
-    assertions = plain.checks.gateway host all.settings cfg.interfaces ++ [
-      (plain.checks.addresses host "services.farquorum.gateway.monitors" cfg.monitors)
-      (plain.checks.notTheWorld host "services.farquorum.gateway.monitors" cfg.monitors)
-    ];
+    assertions =
+      plain.checks.gateway host all.settings cfg.interfaces
+      ++ plain.checks.sources host "services.farquorum.gateway.monitors" cfg.monitors;
 
     boot.kernelModules = lib.optional (backend != "kernel") "tun" ++ lib.optional (backend != "user") "sch_netem";
     # Forwarding is for the table below to bound. What was shaped comes in by a device that does not lead back to its

@@ -44,11 +44,6 @@ in
       default = "${all.keys}/ca";
       description = "Folder with the authorities' certificates and revocation lists: peer.crt peer.crl client.crt client.crl.";
     };
-    openFirewall = mkOption {
-      type = types.bool;
-      default = true;
-      description = "Open the ports to peers, clients and monitors, each address a rule.";
-    };
     peers = mkOption {
       type = types.listOf types.str;
       default = plain.members.others (all.settings.nodes or [ ]) cfg.name;
@@ -61,12 +56,8 @@ in
       defaultText = lib.literalMD "the addresses of the workers in the settings";
       description = "Addresses of workers and operators that call gRPC.";
     };
-    monitors = mkOption {
-      type = types.listOf types.str;
-      default = [ ];
-      description = "Addresses that read /readyz and /metrics.";
-    };
-  };
+  }
+  // plain.firewall.options "the ports to peers, clients and monitors";
 
   config = mkIf cfg.enable {
     assertions = [
@@ -74,12 +65,11 @@ in
       (plain.checks.secret host "services.farquorum.node.key" cfg.key)
     ]
     ++ lib.optionals cfg.openFirewall (
-      lib.concatMap
-        (option: [
-          (plain.checks.addresses host "services.farquorum.node.${option}" cfg.${option})
-          (plain.checks.notTheWorld host "services.farquorum.node.${option}" cfg.${option})
-        ])
-        [ "peers" "clients" "monitors" ]
+      lib.concatMap (option: plain.checks.sources host "services.farquorum.node.${option}" cfg.${option}) [
+        "peers"
+        "clients"
+        "monitors"
+      ]
     );
 
     networking.firewall.extraInputRules = mkIf cfg.openFirewall (plain.firewall.render rules);

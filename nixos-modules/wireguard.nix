@@ -50,14 +50,13 @@ in
   config = mkIf (cfg.enable && cfg.connectivity == "wireguard") {
     assertions = [
       (plain.checks.secret host "services.farquorum.node.wireguard.privateKeyFile" tunnel.privateKeyFile)
-      (plain.checks.addresses host "services.farquorum.node.wireguard.endpoints" endpoints)
-      (plain.checks.notTheWorld host "services.farquorum.node.wireguard.endpoints" endpoints)
       {
         # Without any public key the host makes its own and reaches nobody: the first boot.
         assertion = missing == [ ] || tunnel.publicKeys == { };
         message = "${host}: services.farquorum.node.wireguard has no public key or no endpoint of ${lib.concatMapStringsSep ", " (member: member.name) missing}. Start these hosts once: each makes its key, and `wg show fq0 public-key` there prints what to enter here.";
       }
-    ];
+    ]
+    ++ plain.checks.sources host "services.farquorum.node.wireguard.endpoints" endpoints;
     networking.wireguard.interfaces.fq0 = {
       ips = lib.optional (me != null) "${me.address}/32";
       listenPort = tunnel.port;

@@ -39,25 +39,15 @@ in
       default = null;
       description = "File on the host with the object store's access key and secret key; null: unsigned requests.";
     };
-    openFirewall = mkOption {
-      type = types.bool;
-      default = true;
-      description = "Open the HTTP port to monitors, each address a rule.";
-    };
-    monitors = mkOption {
-      type = types.listOf types.str;
-      default = [ ];
-      description = "Addresses that read /readyz and /metrics.";
-    };
-  };
+  }
+  // plain.firewall.options "the HTTP port to monitors";
 
   config = mkIf cfg.enable {
     assertions = [
       (plain.checks.member "worker" host cfg.name me (plain.members.names (all.settings.workers or [ ])))
       (plain.checks.secret host "services.farquorum.worker.key" cfg.key)
-      (plain.checks.addresses host "services.farquorum.worker.monitors" cfg.monitors)
-      (plain.checks.notTheWorld host "services.farquorum.worker.monitors" cfg.monitors)
     ]
+    ++ plain.checks.sources host "services.farquorum.worker.monitors" cfg.monitors
     ++ lib.optional (cfg.storageCredentials != null) (
       plain.checks.secret host "services.farquorum.worker.storageCredentials" cfg.storageCredentials
     );

@@ -21,17 +21,17 @@ in
     message = "${host}: ${option} is \"${toString path}\", a path of the Nix store, which everybody can read. Give it as text in quotes, a file that is made on the host: \"/var/lib/farquorum-keys/NAME.key\".";
   };
 
-  # A firewall rule needs addresses, not names.
-  addresses = host: option: list: {
-    assertion = builtins.all firewall.isV4 list;
-    message = "${host}: ${option} has ${listed (builtins.filter (a: !firewall.isV4 a) list)}; a firewall rule needs IPv4 addresses such as 203.0.113.7. Give addresses, or set openFirewall = false and write the rules yourself.";
-  };
-
-  # The one thing that must not be open to the world.
-  notTheWorld = host: option: list: {
-    assertion = !(builtins.any (a: lib.hasSuffix "/0" a) list);
-    message = "${host}: ${option} holds ${listed (builtins.filter (lib.hasSuffix "/0") list)}, which is everybody. Name the addresses that need the port.";
-  };
+  # Whom a firewall rule lets in: addresses, not names, and not everybody.
+  sources = host: option: list: [
+    {
+      assertion = builtins.all firewall.isV4 list;
+      message = "${host}: ${option} has ${listed (builtins.filter (a: !firewall.isV4 a) list)}; a firewall rule needs IPv4 addresses such as 203.0.113.7. Give addresses, or set openFirewall = false and write the rules yourself.";
+    }
+    {
+      assertion = !(builtins.any (a: lib.hasSuffix "/0" a) list);
+      message = "${host}: ${option} holds ${listed (builtins.filter (lib.hasSuffix "/0") list)}, which is everybody. Name the addresses that need the port.";
+    }
+  ];
 
   # A gateway has one interface in each cloud's network, and the settings are some that it can shape.
   gateway =

@@ -1,4 +1,4 @@
-# Input rules for nftables: each port is open to the addresses that need it and to nobody else.
+# Input rules for nftables: each port is open to the addresses that need it and to nobody else. And the options that say so.
 { lib }:
 let
   isV4 = address: builtins.match "[0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?" address != null;
@@ -10,6 +10,21 @@ let
 in
 {
   inherit isV4;
+
+  # opened: what the rules open, in words. Options of every host that is monitored.
+  options = opened: {
+    openFirewall = lib.mkOption {
+      type = lib.types.bool;
+      default = true;
+      description = "Open ${opened}, each address a rule.";
+    };
+    monitors = lib.mkOption {
+      type = lib.types.listOf lib.types.str;
+      default = [ ];
+      description = "Addresses that read /readyz and /metrics.";
+    };
+  };
+
   # [ { what; port; from; protocol ? "tcp"; } ] -> text
   render = rules: lib.concatMapStrings (line: line + "\n") (lib.concatMap rule rules);
 }
