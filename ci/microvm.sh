@@ -84,7 +84,7 @@ up() {
     # An emulated processor takes a tenth of a second and more for a handshake: the times that real ones are set to, eight
     # round trips for an election, would end every connection.
     if grep -q 'accel tcg' "$machine/settings"; then
-        slow=(--set raft.election_timeout_ms=6000 --set raft.heartbeat_ms=600)
+        slow=(--set raft.election_timeout_ms=3000 --set raft.heartbeat_ms=300)
     fi
     "$farquorum" sim --name "$simulation" up --node-program "$machine/machine" "${slow[@]}" "$@"
 }
