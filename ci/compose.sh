@@ -153,8 +153,8 @@ context() {
             "$(cut -d- -f2 <<<"$name")" "$(address "$name")" "$(setting PORT_GRPC)" "$(address "$name")" "$(setting PORT_HTTP)"
     done
     printf '[tls]\nca = "ca/peer.crt"\ncert = "admin.crt"\nkey = "admin.key"\n'
-    printf '[storage]\nendpoint = "http://%s:%s"\nbucket = "%s"\ncredentials = "credentials.toml"\n' \
-        "$(setting ADDRESS_OBJECT_STORE)" "$(setting PORT_S3)" "$(setting BUCKET)"
+    printf '[storage]\nurl = "s3://%s"\nendpoint = "http://%s:%s"\nregion = "us-east-1"\ncredentials = "credentials.toml"\n' \
+        "$(setting BUCKET)" "$(setting ADDRESS_OBJECT_STORE)" "$(setting PORT_S3)"
 }
 # netem/.env, from farquorum.toml; one that was edited by hand is refused.
 rendered() { "$binary" render compose >/dev/null; }
