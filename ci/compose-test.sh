@@ -47,6 +47,28 @@ crossed() {
 nothing_crosses() { [ "$(crossed)" = 0 ]; }
 leader() { operator status --format json | sed -n 's/.*"leader": "\(.*\)".*/\1/p' | head -1; }
 
+# This machine's programs, as a container may see them: the image has none.
+programs=()
+for folder in /usr /bin /lib /lib64; do [ ! -e "$folder" ] || programs+=(--volume "$folder:$folder:ro"); done
+
+# The lab where no namespaces can be made: as nobody, without capabilities and network, under the default seccomp profile.
+test_relays() {
+    docker info --format '{{.SecurityOptions}}' | grep -q 'name=seccomp,profile=\(default\|builtin\)' ||
+        { say "LEFT OUT: the lab in a container: this engine has no default seccomp profile"; return; }
+    # shellcheck disable=SC2016 # for the shell inside
+    timeout --foreground 180 docker run --rm --user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-privileges \
+        --network none --tmpfs /tmp:size=4g,mode=1777 --env FARQUORUM_STATE_DIR=/tmp/farquorum --env FARQUORUM_CONFIG=/farquorum.toml \
+        "${programs[@]}" --volume "$PWD/farquorum.toml:/farquorum.toml:ro" --entrypoint /usr/bin/bash \
+        "$(setting FARQUORUM_IMAGE)" -c 'set -euo pipefail
+            /farquorum sim up
+            /farquorum kv set a written && [ "$(/farquorum kv get a)" = written ]
+            /farquorum sim check
+            /farquorum job run wordcount --input /farquorum.toml
+            /farquorum sim down' >"$work/relays" 2>&1 || { cat "$work/relays" >&2; fail "the lab in a container"; }
+    grep -q 'WAN by relay' "$work/relays" || { cat "$work/relays" >&2; fail "the lab in a container did not take relays"; }
+    say "the lab in a container, as nobody, default seccomp profile, no network: relays; all pairs as configured; a word count"
+}
+
 test_shape() { # what the file promises, as the engine sees it
     local expected name networks
     expected=$(printf '%s\n' gateway minio "${nodes[@]}" "${workers[@]}" | sort)
@@ -182,9 +204,8 @@ one_after_the_other() {
 # Each node's container is started anew, one after the other, while a client writes. `farquorum rollout` needs the cluster
 # and the engine: it runs in the operator's place, with this machine's programs and the engine's socket.
 test_rollout() {
-    local engine=${DOCKER_HOST:-unix:///var/run/docker.sock} router folder mounts=() writes failed pause events code=0
+    local engine=${DOCKER_HOST:-unix:///var/run/docker.sock} router writes failed pause events code=0
     case $engine in unix://*) ;; *) fail "the engine is at $engine; this test needs its socket" ;; esac
-    for folder in /usr /bin /lib /lib64; do [ ! -e "$folder" ] || mounts+=(--volume "$folder:$folder:ro"); done
     router=$(setting ROUTER_AWS)
     mkdir -p "$work/rollout"
     cat >"$work/rollout/run" <<'SCRIPT'
@@ -221,7 +242,7 @@ SCRIPT
         --format '{{.TimeNano}} {{.Action}} {{index .Actor.Attributes "com.docker.compose.service"}}' >"$work/events" &
     events=$!
     timeout --foreground 300 docker run --rm --network farquorum_net-aws --ip "${router%.*}.3" --read-only --tmpfs /tmp --user 0:0 \
-        --cap-drop ALL --security-opt no-new-privileges "${mounts[@]}" --volume "${engine#unix://}:/run/engine.sock" \
+        --cap-drop ALL --security-opt no-new-privileges "${programs[@]}" --volume "${engine#unix://}:/run/engine.sock" \
         --volume "$work/rollout/run:/run/rollout:ro" --volume "$work/rollout/result:/result" \
         --volume "$PWD/farquorum.toml:/etc/farquorum/farquorum.toml:ro" --volume "$FARQUORUM_CERTS/hosts/operator:/run/farquorum:ro" \
         --entrypoint /usr/bin/bash "$(setting FARQUORUM_IMAGE)" /run/rollout || code=$?
@@ -268,6 +289,7 @@ if [ -n "$(docker ps --all --quiet --filter label=com.docker.compose.project=far
     compose=()
     fail "the containers are there already; try: make compose-down"
 fi
+test_relays
 start=$(date +%s%N)
 up "$healthy_max"
 say "all nine healthy after $((($(date +%s%N) - start) / 1000000)) ms (asked: $healthy_max s)"
