@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use farquorum_tls::{AuthorityFiles, ClientFiles, ClientTls};
 use tokio::time::{Instant, sleep, timeout};
-use tonic::transport::Channel;
+use tonic::transport::{self, Channel};
 use tonic::{Request, Response, Status};
 
 use crate::context::Context;
 use crate::error::ClientError;
-use crate::judge::{Verdict, judge};
-use crate::pool::{Node, NodeAddress, Pool};
+use crate::judge::{Verdict, judge, judge_connection};
+use crate::pool::{NodeAddress, Pool};
 use crate::route::{Route, Step};
+
+/// How long a call waits for the connection to a node before it turns to the next one as well (RFC 8305 recommends this
+/// value): a host that is gone must not cost every command the time that making a connection may take.
+const STAGGER: Duration = Duration::from_millis(250);
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
@@ -141,30 +145,58 @@ impl Cluster {
         let deadline = call.deadline.unwrap_or(self.shared.timing.deadline);
         let mut route = Route::new(self.leader());
         let mut tried = Vec::new();
+        // Asked in vain so far: their connections are being made.
+        let mut pending = Vec::new();
         loop {
             let left = deadline.saturating_sub(start.elapsed());
             if left.is_zero() {
                 return Err(ClientError::NotAvailable { what: call.what, tried, deadline });
             }
-            let place = match route.next(self.shared.pool.len(), self.shared.timing.pause_max) {
-                Step::Ask(place) => place,
-                Step::Pause(pause) => {
-                    sleep(jittered(pause).min(left)).await;
-                    continue;
-                }
+            let (asked, patience) = match route.next(self.shared.pool.len(), self.shared.timing.pause_max) {
+                Step::Ask(place) => (Some(place), STAGGER),
+                Step::Pause(pause) => (None, jittered(pause)),
             };
-            let Some(node) = self.shared.pool.get(place) else { continue };
-            match self.attempt(&call, left, &node, message.clone(), &send).await {
+            pending.extend(asked.filter(|place| !pending.contains(place)));
+            let Some((place, link)) = self.wait(&pending, patience.min(left)).await else {
+                let waits = asked.map(|place| self.shared.pool.label(place));
+                if let Some(node) = waits.filter(|node| !tried.iter().any(|(known, _)| known == node)) {
+                    tried.push((node, "no connection yet".to_owned()));
+                }
+                continue;
+            };
+            pending.retain(|other| *other != place);
+            let node = self.shared.pool.label(place);
+            let left = deadline.saturating_sub(start.elapsed());
+            let answer = match link {
+                Ok(channel) => self.attempt(&call, left, &node, channel, message.clone(), &send).await,
+                Err(error) => Err(judge_connection(call.what, &node, &error)),
+            };
+            match answer {
                 Ok(answer) => {
                     self.set_leader(Some(place));
                     return Ok(answer);
                 }
                 Err(verdict) => {
                     let reason = self.go_on(&call, &mut route, place, &node, verdict)?;
-                    tracing::debug!(what = call.what, node = node.label(), reason, "attempt failed");
-                    remember(&mut tried, node.label(), reason);
+                    tracing::debug!(what = call.what, node, reason, "attempt failed");
+                    remember(&mut tried, node, reason);
                 }
             }
+        }
+    }
+
+    /// The first of these nodes whose connection is there or failed, within `patience`.
+    async fn wait(
+        &self,
+        pending: &[usize],
+        patience: Duration,
+    ) -> Option<(usize, Result<Channel, transport::Error>)> {
+        match pending {
+            [] => {
+                sleep(patience).await;
+                None
+            }
+            pending => self.shared.pool.settled(pending, patience).await,
         }
     }
 
@@ -174,7 +206,7 @@ impl Cluster {
         call: &Call,
         route: &mut Route,
         place: usize,
-        node: &Node,
+        node: &str,
         verdict: Verdict,
     ) -> Result<String, ClientError> {
         route.failed(place);
@@ -189,7 +221,7 @@ impl Cluster {
             Verdict::Unsure(reason) if call.idempotent => Ok(reason),
             Verdict::Unsure(cause) => {
                 self.set_leader(None);
-                Err(ClientError::OutcomeUnknown { what: call.what, node: node.label().to_owned(), cause })
+                Err(ClientError::OutcomeUnknown { what: call.what, node: node.to_owned(), cause })
             }
             Verdict::Over(error) => Err(error),
         }
@@ -212,10 +244,19 @@ impl Cluster {
         Fut: Future<Output = Result<Response<R>, Status>>,
     {
         let deadline = call.deadline.unwrap_or(self.shared.timing.attempt);
-        let node = self.shared.pool.named(name);
-        let node =
-            node.ok_or_else(|| ClientError::Settings(format!("there is no node {name:?} in the context")))?;
-        let verdict = match self.attempt(&call, deadline, &node, message, &send).await {
+        let place = self.shared.pool.named(name);
+        let place = place
+            .ok_or_else(|| ClientError::Settings(format!("there is no node {name:?} in the context")))?;
+        let start = Instant::now();
+        let answer = match self.shared.pool.settled(&[place], deadline).await {
+            Some((_, Ok(channel))) => {
+                let left = deadline.saturating_sub(start.elapsed());
+                self.attempt(&call, left, name, channel, message, &send).await
+            }
+            Some((_, Err(error))) => Err(judge_connection(call.what, name, &error)),
+            None => Err(Verdict::Elsewhere(format!("no connection within {deadline:?}"))),
+        };
+        let verdict = match answer {
             Ok(answer) => return Ok(answer),
             Err(verdict) => verdict,
         };
@@ -231,7 +272,8 @@ impl Cluster {
         &self,
         call: &Call,
         left: Duration,
-        node: &Node,
+        node: &str,
+        channel: Channel,
         message: M,
         send: &F,
     ) -> Result<R, Verdict>
@@ -244,9 +286,9 @@ impl Cluster {
         let limit = if short { left.min(self.shared.timing.attempt) } else { left };
         let mut request = Request::new(message);
         request.set_timeout(limit);
-        match timeout(limit, send(node.channel.clone(), request)).await {
+        match timeout(limit, send(channel, request)).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(judge(call.what, node.label(), &status)),
+            Ok(Err(status)) => Err(judge(call.what, node, &status)),
             Err(_) => Err(Verdict::Unsure(format!("no answer within {limit:?}"))),
         }
     }
@@ -265,9 +307,9 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::random_range(0.5..=1.0))
 }
 
-fn remember(tried: &mut Vec<(String, String)>, node: &str, reason: String) {
+fn remember(tried: &mut Vec<(String, String)>, node: String, reason: String) {
     match tried.iter_mut().find(|(known, _)| *known == node) {
         Some((_, last)) => *last = reason,
-        None => tried.push((node.to_owned(), reason)),
+        None => tried.push((node, reason)),
     }
 }

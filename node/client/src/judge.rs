@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use farquorum_tls::ConnectError;
-use tonic::{Code, Status};
+use tonic::{Code, Status, transport};
 
 use crate::error::ClientError;
 use crate::wire::{self, LeaderHint, Reason};
@@ -27,17 +27,27 @@ pub(crate) fn judge(what: &'static str, node: &str, status: &Status) -> Verdict 
     if let Some(error) = wire::error_info(status) {
         return by_reason(what, error.reason, error.leader, status);
     }
-    if let Some(connect) = find_connect_error(status) {
-        return match connect.is_refusal() {
-            true => refused(
-                what,
-                Reason::Permission,
-                format!("{node} does not accept this certificate: {connect}"),
-            ),
-            false => Verdict::Elsewhere(connect.to_string()),
-        };
+    match find_connect_error(status.source()) {
+        Some(connect) => by_connection(what, node, connect),
+        None => by_code(what, node, status),
     }
-    by_code(what, node, status)
+}
+
+/// Judges why there is no connection to `node`: nothing was sent.
+pub(crate) fn judge_connection(what: &'static str, node: &str, error: &transport::Error) -> Verdict {
+    match find_connect_error(error.source()) {
+        Some(connect) => by_connection(what, node, connect),
+        None => Verdict::Elsewhere(with_causes(error.to_string(), error.source())),
+    }
+}
+
+fn by_connection(what: &'static str, node: &str, error: &ConnectError) -> Verdict {
+    match error.is_refusal() {
+        true => {
+            refused(what, Reason::Permission, format!("{node} does not accept this certificate: {error}"))
+        }
+        false => Verdict::Elsewhere(error.to_string()),
+    }
 }
 
 fn by_reason(what: &'static str, reason: Reason, leader: Option<LeaderHint>, status: &Status) -> Verdict {
@@ -60,7 +70,7 @@ fn by_reason(what: &'static str, reason: Reason, leader: Option<LeaderHint>, sta
 /// A status that is not one of ours: made by tonic, on either side, or by a broken connection or stream. Where that can
 /// happen after the request was done, it is unsure.
 fn by_code(what: &'static str, node: &str, status: &Status) -> Verdict {
-    let message = with_causes(status);
+    let message = with_causes(status.message().to_owned(), status.source());
     match status.code() {
         Code::NotFound => Verdict::Over(ClientError::NotFound { what, message }),
         Code::InvalidArgument | Code::OutOfRange => Verdict::Over(ClientError::Invalid { what, message }),
@@ -83,18 +93,19 @@ fn refused(what: &'static str, reason: Reason, message: String) -> Verdict {
     Verdict::Over(ClientError::Refused { what, reason, message })
 }
 
-fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(status.source(), |&error| error.source())
+type Cause<'a> = Option<&'a (dyn Error + 'static)>;
+
+fn causes(first: Cause<'_>) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(first, |&error| error.source())
 }
 
 /// The connector's own error, when there was no connection: then nothing was sent.
-fn find_connect_error(status: &Status) -> Option<&ConnectError> {
-    causes(status).find_map(|error| error.downcast_ref())
+fn find_connect_error(first: Cause<'_>) -> Option<&ConnectError> {
+    causes(first).find_map(|error| error.downcast_ref())
 }
 
-fn with_causes(status: &Status) -> String {
-    let mut text = status.message().to_owned();
-    for cause in causes(status).map(ToString::to_string) {
+fn with_causes(mut text: String, first: Cause<'_>) -> String {
+    for cause in causes(first).map(ToString::to_string) {
         if !text.contains(&cause) {
             text = format!("{text}: {cause}");
         }

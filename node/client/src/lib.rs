@@ -10,6 +10,7 @@ mod context;
 mod contexts;
 mod error;
 mod judge;
+mod link;
 mod pool;
 mod route;
 mod service;

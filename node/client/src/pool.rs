@@ -1,12 +1,17 @@
-//! The nodes that are known, each with a lazily made channel. Nodes are only ever added, so a place stays valid.
+//! The nodes that are known, each with a connection that is made when it is first needed. Nodes are only ever added, so a
+//! place stays valid. Connections are made by tasks of their own: a caller who does not wait for one any longer loses
+//! nothing, and may wait for several at once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use farquorum_tls::ClientTls;
-use tonic::transport::{Channel, Endpoint};
+use farquorum_tls::{ClientTls, Connector};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tonic::transport::{Channel, Endpoint, Error};
 
 use crate::error::ClientError;
+use crate::link::{Link, Seen};
 use crate::wire::LeaderHint;
 
 /// Nodes that a client remembers: well above any Raft group (at most 7), against answers that name ever new ones.
@@ -26,23 +31,26 @@ pub struct NodeAddress {
     pub address: String,
 }
 
-#[derive(Clone)]
-pub(crate) struct Node {
-    pub(crate) at: NodeAddress,
-    pub(crate) channel: Channel,
-}
-
-impl Node {
+impl NodeAddress {
     /// Its name for messages.
     pub(crate) fn label(&self) -> &str {
-        self.at.name.as_deref().unwrap_or(&self.at.address)
+        self.name.as_deref().unwrap_or(&self.address)
     }
+}
+
+struct Node {
+    at: NodeAddress,
+    endpoint: Endpoint,
+    connector: Connector,
+    link: Link,
 }
 
 pub(crate) struct Pool {
     tls: ClientTls,
     connect_timeout: Duration,
-    nodes: Mutex<Vec<Node>>,
+    nodes: Arc<Mutex<Vec<Node>>>,
+    /// Changes with each attempt to connect that ended.
+    ended: watch::Sender<()>,
 }
 
 impl Pool {
@@ -57,7 +65,7 @@ impl Pool {
                 "{found} nodes to connect to; 1 to {NODES_MAX} are allowed"
             )));
         }
-        let pool = Self { tls, connect_timeout, nodes: Mutex::default() };
+        let pool = Self { tls, connect_timeout, nodes: Arc::default(), ended: watch::Sender::default() };
         let made = nodes.iter().map(|at| pool.make(at.clone())).collect::<Result<Vec<_>, _>>()?;
         *pool.lock() = made;
         Ok(pool)
@@ -67,13 +75,56 @@ impl Pool {
         self.lock().len()
     }
 
-    pub(crate) fn get(&self, place: usize) -> Option<Node> {
-        self.lock().get(place).cloned()
+    /// What a node is called in messages.
+    pub(crate) fn label(&self, place: usize) -> String {
+        self.lock().get(place).map_or_else(String::new, |node| node.at.label().to_owned())
     }
 
-    /// The node with this name.
-    pub(crate) fn named(&self, name: &str) -> Option<Node> {
-        self.lock().iter().find(|node| node.at.name.as_deref() == Some(name)).cloned()
+    /// Place of the node with this name.
+    pub(crate) fn named(&self, name: &str) -> Option<usize> {
+        self.lock().iter().position(|node| node.at.name.as_deref() == Some(name))
+    }
+
+    /// Connects to these nodes where that was not done yet, and waits for the first that is connected or failed; none
+    /// when `patience` is over. Who is not settled then goes on connecting. Dropping this future is safe.
+    pub(crate) async fn settled(
+        &self,
+        places: &[usize],
+        patience: Duration,
+    ) -> Option<(usize, Result<Channel, Error>)> {
+        let mut ended = self.ended.subscribe();
+        let settled = async {
+            loop {
+                ended.mark_unchanged();
+                let found = places.iter().find_map(|place| Some((*place, self.look(*place)?)));
+                if found.is_some() || ended.changed().await.is_err() {
+                    return found;
+                }
+            }
+        };
+        timeout(patience, settled).await.unwrap_or(None)
+    }
+
+    /// The connection to a node, or why there is none; none while it is being made, which this begins when nobody has.
+    fn look(&self, place: usize) -> Option<Result<Channel, Error>> {
+        let mut nodes = self.lock();
+        let node = nodes.get_mut(place)?;
+        match node.link.look() {
+            Seen::Settled(result) => return Some(result),
+            Seen::Pending => return None,
+            Seen::Connect => {}
+        }
+        let (endpoint, connector) = (node.endpoint.clone(), node.connector.clone());
+        let (nodes, ended) = (Arc::clone(&self.nodes), self.ended.clone());
+        // Ends within `connect_timeout`.
+        tokio::spawn(async move {
+            let result = endpoint.connect_with_connector(connector).await;
+            if let Some(node) = lock(&nodes).get_mut(place) {
+                node.link.ended(result);
+            }
+            ended.send_replace(());
+        });
+        None
     }
 
     /// Place of the leader: by name, so that our own address for it counts; else by address, as a new node.
@@ -105,17 +156,21 @@ impl Pool {
                 at.address
             ))
         })?;
-        let channel = endpoint
+        let endpoint = endpoint
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
-            .keep_alive_while_idle(true)
-            .connect_with_connector_lazy(connector.timeout(self.connect_timeout).confirmed());
-        Ok(Node { at, channel })
+            .keep_alive_while_idle(true);
+        let connector = connector.timeout(self.connect_timeout).confirmed();
+        Ok(Node { at, endpoint, connector, link: Link::Idle })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Node>> {
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.nodes)
     }
+}
+
+fn lock(nodes: &Mutex<Vec<Node>>) -> MutexGuard<'_, Vec<Node>> {
+    nodes.lock().unwrap_or_else(PoisonError::into_inner)
 }

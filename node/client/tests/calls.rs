@@ -3,10 +3,14 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use farquorum_client::wire::Reason;
 use farquorum_client::{ClientError, NodeAddress, Timing};
-use support::{Mood, Node, cluster, generous, pki, timing};
+use support::{Mood, Node, cluster, generous, pki, slowly, timing};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn the_leader_is_followed_and_remembered() {
@@ -127,6 +131,32 @@ async fn a_write_that_was_never_sent_goes_to_the_next_node() {
             .unwrap();
     }
     assert_eq!(b.callers().len(), 2);
+}
+
+#[tokio::test]
+async fn a_host_that_is_gone_does_not_cost_the_time_of_a_connection() {
+    let dir = pki();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone =
+        NodeAddress { name: Some("cp-aws-1".to_owned()), address: silent.local_addr().unwrap().to_string() };
+    let b = Node::start(dir.path(), "cp-gcp-1", Mood::Leads).await;
+    let start = Instant::now();
+    cluster(dir.path(), vec![gone, b.at()], generous()).kv().set("k", "v").await.unwrap();
+    assert!(start.elapsed() < generous().connect / 2, "{:?}", start.elapsed());
+    assert_eq!(b.callers().len(), 1);
+}
+
+#[tokio::test]
+async fn a_slow_connection_is_made_once_and_used_when_it_is_there() {
+    let dir = pki();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone =
+        NodeAddress { name: Some("cp-gcp-1".to_owned()), address: silent.local_addr().unwrap().to_string() };
+    let a = Node::start(dir.path(), "cp-aws-1", Mood::Leads).await;
+    // Longer than a call waits for one node.
+    let (slow, made) = slowly(&a, Duration::from_millis(900)).await;
+    cluster(dir.path(), vec![slow, gone], generous()).kv().set("k", "v").await.unwrap();
+    assert_eq!((a.callers().len(), made.load(Ordering::Relaxed)), (1, 1));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a module of tests")]
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use farquorum_tls::{
     issue,
 };
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::{Request, Response, Status, async_trait};
 
 pub const CLUSTER: &str = "lab";
@@ -109,6 +110,28 @@ impl KvService for Node {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListResponse>, Status> {
         self.answer(request, ListResponse::default()).await
     }
+}
+
+/// An address at which each connection to the node is held up for this long, and how many were made.
+pub async fn slowly(node: &Node, hold: Duration) -> (NodeAddress, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (to, made) = (node.address.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&made);
+    tokio::spawn(async move {
+        loop {
+            let (mut from, _) = listener.accept().await.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            let to = to.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(hold).await;
+                let mut to = TcpStream::connect(to).await.unwrap();
+                // Ends with either side; what is lost then is the test's to notice.
+                let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+            });
+        }
+    });
+    (NodeAddress { name: Some(node.name.to_owned()), address }, made)
 }
 
 /// Certificates of a cluster with a client, `me`.
