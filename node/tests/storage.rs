@@ -176,6 +176,40 @@ fn memory_is_chosen_by_the_configuration() {
     assert!(log.initial().unwrap().is_empty());
 }
 
+/// A write is visible to a reader before the log knows of it: what that takes away must not look like damage.
+#[test]
+fn a_reader_beside_compactions_sees_no_damage() {
+    const ROUNDS: u64 = 1500;
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    append(&*log, 1, 4, 1);
+    std::thread::scope(|threads| {
+        let writer = threads.spawn(|| {
+            for round in 1..=ROUNDS {
+                let last = round * 4;
+                append(&*log, last + 1, last + 4, 1);
+                log.write(&compaction(last, last, 1, 10)).unwrap();
+            }
+        });
+        let (mut whole, mut gone) = (0_u64, 0_u64);
+        while !writer.is_finished() {
+            let first = log.initial().unwrap().truncated.index + 1;
+            match log.entries(first, first + 4, u64::MAX) {
+                Ok(entries) => {
+                    assert_eq!(entries[0].index, first);
+                    whole += 1;
+                }
+                Err(LogError::Compacted { .. } | LogError::Missing { .. }) => gone += 1,
+                Err(error) => panic!("after {whole} whole and {gone} compacted: {error}"),
+            }
+            if let Some(snapshot) = log.snapshot().unwrap() {
+                assert_eq!(snapshot.data.len(), 10);
+            }
+        }
+        assert!(whole > ROUNDS / 10, "only {whole} reads saw the log whole, {gone} not");
+    });
+}
+
 /// Opens a folder for another test, which runs this one as another process: says so, then waits to be told to end.
 #[test]
 #[ignore = "runs as the other process of the test below"]

@@ -146,6 +146,9 @@ pub(super) fn read_entries(db: &DB, low: u64, high: u64, max_bytes: u64) -> Resu
         entries.push(farquorum_driver::decode(content).map_err(|error| Damage::new(place(), error))?);
         link = Some(next);
     }
+    if entries.is_empty() && low < high {
+        return Err(Damage::new(format!("log entry {low}"), "is missing"));
+    }
     Ok(entries)
 }
 

@@ -15,7 +15,7 @@ mod recorded;
 mod snapshot;
 
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use farquorum_driver::eraftpb::Entry;
 use farquorum_driver::{Initial, LogError, LogPosition, LogStore, StoredSnapshot, Write};
@@ -35,6 +35,8 @@ pub(super) struct RocksLog {
     witness: Witness,
     /// What is durable. Held for moments only, never during a write to the disk.
     contents: RwLock<Contents>,
+    /// Held during each write.
+    writing: Mutex<()>,
 }
 
 impl RocksLog {
@@ -79,14 +81,7 @@ impl LogStore for RocksLog {
     }
 
     fn entries(&self, low: u64, high: u64, max_bytes: u64) -> Result<Vec<Entry>, LogError> {
-        let (truncated, last) = self.bounds();
-        if low <= truncated {
-            return Err(LogError::Compacted { index: low, truncated });
-        }
-        if low > last {
-            return Err(LogError::Missing { index: low, last });
-        }
-        contents::read_entries(&self.db, low, high.min(last.saturating_add(1)), max_bytes).map_err(corrupt)
+        self.read(|| self.entries_now(low, high, max_bytes))
     }
 
     fn term(&self, index: u64) -> Result<u64, LogError> {
@@ -102,6 +97,7 @@ impl LogStore for RocksLog {
     }
 
     fn write(&self, write: &Write) -> Result<(), LogError> {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.now();
         let Plan { batch, after, data, .. } = Plan::new(&self.db, &before, write).map_err(corrupt)?;
         if let (Some(data), Some(record)) = (data, &after.snapshot) {
@@ -121,6 +117,35 @@ impl LogStore for RocksLog {
     }
 
     fn snapshot(&self) -> Result<Option<StoredSnapshot>, LogError> {
+        self.read(|| self.snapshot_now())
+    }
+}
+
+impl RocksLog {
+    /// Reads as of one moment. A write that is seen in the database before it is seen in `contents` looks like damage:
+    /// what looks damaged is read once more, with no write under way.
+    fn read<T>(&self, read: impl Fn() -> Result<T, LogError>) -> Result<T, LogError> {
+        match read() {
+            Err(LogError::Corrupt { .. }) => {
+                let _no_write = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+                read()
+            }
+            other => other,
+        }
+    }
+
+    fn entries_now(&self, low: u64, high: u64, max_bytes: u64) -> Result<Vec<Entry>, LogError> {
+        let (truncated, last) = self.bounds();
+        if low <= truncated {
+            return Err(LogError::Compacted { index: low, truncated });
+        }
+        if low > last {
+            return Err(LogError::Missing { index: low, last });
+        }
+        contents::read_entries(&self.db, low, high.min(last.saturating_add(1)), max_bytes).map_err(corrupt)
+    }
+
+    fn snapshot_now(&self) -> Result<Option<StoredSnapshot>, LogError> {
         let contents = self.now();
         let (Some(record), Some(meta)) = (&contents.snapshot, contents.snapshot_meta().map_err(corrupt)?)
         else {
@@ -129,9 +154,7 @@ impl LogStore for RocksLog {
         let data = snapshot::read(&self.db, record).map_err(corrupt)?.into();
         Ok(Some(StoredSnapshot { meta, data }))
     }
-}
 
-impl RocksLog {
     fn bounds(&self) -> (u64, u64) {
         let contents = self.contents.read().unwrap_or_else(PoisonError::into_inner);
         (contents.truncated.index, contents.tail.index)

@@ -10,7 +10,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::RwLock;
+use std::sync::{Mutex, RwLock};
 
 use rocksdb::{ErrorKind, WriteBatch};
 
@@ -60,7 +60,13 @@ pub(in super::super) fn open(dir: &Path, wanted: &Identity) -> Result<RocksLog, 
     let db = options::open(&log, Recovery::Strict, false).map_err(|error| refused(&log, &error))?;
     options::verify(&log)?;
     witness.note(db.latest_sequence_number())?;
-    Ok(RocksLog { db, dir: dir.to_path_buf(), witness, contents: RwLock::new(seen.contents) })
+    Ok(RocksLog {
+        db,
+        dir: dir.to_path_buf(),
+        witness,
+        contents: RwLock::new(seen.contents),
+        writing: Mutex::default(),
+    })
 }
 
 /// What a log holds that was only looked at.
