@@ -33,17 +33,16 @@ impl Driver {
         self.append(entries);
     }
 
-    /// While it waits for the first commit of its term a leader keeps reads; raft-rs would drop them silently.
+    /// Reads wait here until the first commit of the term is known: raft-rs drops them silently at a leader that has none,
+    /// and a round that a follower asked for in vain is noticed only by its timeout.
     pub(crate) fn flush_reads(&mut self) {
-        let can_ask = if self.is_leader() {
-            self.raw.raft.commit_to_current_term()
-        } else if self.leader().is_none() {
+        if self.leader().is_none() {
             self.reads.refuse_queued(Refusal::NotLeader { leader: None }, &mut self.out.replies);
             return;
-        } else {
-            true
-        };
-        if can_ask && let Some(context) = self.reads.begin() {
+        }
+        if self.raw.raft.commit_to_current_term()
+            && let Some(context) = self.reads.begin()
+        {
             self.raw.read_index(context.to_bytes().to_vec());
         }
     }

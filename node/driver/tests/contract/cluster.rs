@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use farquorum_driver::eraftpb::{ConfState, Entry, Message};
+use farquorum_driver::eraftpb::{ConfState, Entry, Message, MessageType};
 use farquorum_driver::{
     Apply, Driver, Input, LogStore, MemoryLog, Outputs, Reply, RequestId, Role, Settings,
 };
@@ -30,6 +30,8 @@ pub(crate) struct Cluster {
     pub(crate) sent: Vec<Message>,
     /// Nodes that nothing goes to or comes from.
     pub(crate) cut: BTreeSet<u64>,
+    /// Kinds of messages that are lost.
+    pub(crate) lost: BTreeSet<MessageType>,
 }
 
 pub(crate) fn settings(id: u64, voters: &[u64], learners: &[u64]) -> Settings {
@@ -59,7 +61,8 @@ impl Cluster {
     }
 
     pub(crate) fn new(settings: Vec<Settings>) -> Self {
-        let mut cluster = Self { nodes: Vec::new(), sent: Vec::new(), cut: BTreeSet::new() };
+        let mut cluster =
+            Self { nodes: Vec::new(), sent: Vec::new(), cut: BTreeSet::new(), lost: BTreeSet::new() };
         for settings in settings {
             cluster.add(settings, MemoryLog::default());
         }
@@ -159,7 +162,8 @@ impl Cluster {
     fn deliver(&mut self, message: Message) {
         self.sent.push(message.clone());
         let known = usize::try_from(message.to).is_ok_and(|to| to <= self.nodes.len());
-        if known && !self.cut.contains(&message.to) && !self.cut.contains(&message.from) {
+        let lost = self.lost.contains(&message.get_msg_type());
+        if known && !lost && !self.cut.contains(&message.to) && !self.cut.contains(&message.from) {
             let from = message.from;
             self.node(message.to).driver.step(Input::Message { from, message }).unwrap();
         }

@@ -75,6 +75,19 @@ fn all_reads_of_one_turn_are_one_round_and_followers_can_ask() {
 }
 
 #[test]
+fn a_read_at_a_follower_waits_for_the_first_commit_of_the_term() {
+    let mut cluster = Cluster::new((1..=3).map(|id| settings(id, &[1, 2, 3], &[])).collect());
+    cluster.lost.insert(MessageType::MsgAppend);
+    cluster.tick_until_leader(1);
+    cluster.give(3, Input::Read { id: request(3, 1) });
+    assert_eq!(cluster.node(3).replies, []);
+    cluster.lost.clear();
+    cluster.tick_all(3);
+    let index = cluster.node(1).driver.status().committed;
+    assert_eq!(cluster.node(3).replies, [Reply::ReadReady { id: request(3, 1), index }]);
+}
+
+#[test]
 fn a_read_without_an_answer_ends_by_timeout() {
     let mut cluster = Cluster::led_by_first(3);
     cluster.cut.insert(1);
