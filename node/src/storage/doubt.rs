@@ -22,7 +22,8 @@ pub(super) fn mark(dir: &Path, reason: &str) -> Result<(), StorageError> {
     let path = dir.join(FILE);
     let mut file = match File::create_new(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        // Whoever made it may have ended before it was durable.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return sync_dir(dir),
         Err(error) => return Err(StorageError::io("create", &path)(error)),
     };
     let text = format!(
