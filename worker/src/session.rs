@@ -12,7 +12,7 @@ use farquorum_proto::v1::{self, HeartbeatRequest, RegisterWorkerRequest};
 use farquorum_storage::Store;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -197,11 +197,13 @@ impl<C: Control, K: Clock> Session<C, K> {
     }
 
     async fn watch_leases(&self) {
-        let Some(Registration { lease, .. }) = self.registered().await else { return };
-        let mut ticks = interval((lease / 16).clamp(WATCH.0, WATCH.1));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let Some(Registration { mut lease, .. }) = self.registered().await else { return };
         loop {
-            ticks.tick().await;
+            sleep((lease / 16).clamp(WATCH.0, WATCH.1)).await;
+            // A later registration may have brought another one. Without any, the last one's still ends.
+            if let Some(registration) = *self.registration.borrow() {
+                lease = registration.lease;
+            }
             for AttemptRef { task, attempt } in self.leases().stop_overdue(self.clock.now(), lease) {
                 self.metrics.lease_stops.inc();
                 tracing::warn!(%task, %attempt, "attempt stopped: half a lease went by without a heartbeat");

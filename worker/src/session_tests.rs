@@ -146,6 +146,11 @@ impl Control for Fake {
         };
         self.call(|state| {
             state.reports.push(text.clone());
+            if text == "completed too much" {
+                return Err(ControlError::Refused(
+                    "the result has 8 bytes, at most 7 are allowed".to_owned(),
+                ));
+            }
             if state.late && text.starts_with("completed") {
                 return Err(ControlError::Stale("attempt 5 is not the current one".to_owned()));
             }
@@ -329,6 +334,18 @@ async fn a_late_result_is_refused_and_forgotten() {
     let reports = fake.state.lock().unwrap().reports.clone();
     assert_eq!(reports, ["started", "completed late", "started", "completed next"], "reported once");
     assert_eq!(metrics.attempts.with_label_values(&["echo", "late"]).get(), 1);
+}
+
+#[tokio::test]
+async fn a_result_that_the_cluster_never_takes_fails_the_task() {
+    let worker = Worker::start(1);
+    worker.grant(1, "echo", "too much", 0);
+    worker
+        .reported("failed false its result was refused: the result has 8 bytes, at most 7 are allowed")
+        .await;
+    let metrics = worker.metrics.clone();
+    worker.stop().await;
+    assert_eq!(metrics.attempts.with_label_values(&["echo", "failed"]).get(), 1);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::control::{Control, ControlError};
 use crate::executor::{Outcome, execute};
 use crate::session::{Backoff, Session, to_wire};
-use crate::tasks::Context;
+use crate::tasks::{Context, TaskError};
 
 /// How long one poll waits for a grant.
 const POLL_WAIT: Duration = Duration::from_secs(20);
@@ -61,7 +61,7 @@ async fn run<C: Control, K: Clock>(session: &Session<C, K>, task: v1::Task) {
     tracing::info!(task = task.id, attempt = task.attempt, kind, "attempt granted");
     let started = stop.run_until_cancelled(report(session, attempt, Wire::Started(TaskStarted {}))).await;
     let outcome = match started {
-        Some(true) => {
+        Some(Ok(())) => {
             let context = Context { store: session.store.clone(), attempt, stop };
             let timeout = if spec.timeout_ms == 0 {
                 session.timeout_default
@@ -70,7 +70,7 @@ async fn run<C: Control, K: Clock>(session: &Session<C, K>, task: v1::Task) {
             };
             execute(&session.registry, &kind, context, spec.payload.to_vec(), timeout).await
         }
-        Some(false) | None => Outcome::Stopped,
+        Some(Err(_)) | None => Outcome::Stopped,
     };
     let label = settle(session, attempt, outcome).await;
     // The label is one of our own kinds: what a client sent would let it make labels without end.
@@ -85,35 +85,46 @@ async fn settle<C: Control, K: Clock>(
     attempt: AttemptRef,
     outcome: Outcome,
 ) -> &'static str {
-    let (wire, label) = match outcome {
-        Outcome::Completed(result) => (Wire::Completed(TaskCompleted { result: result.into() }), "completed"),
-        Outcome::Failed(error) => {
-            tracing::warn!(task = %attempt.task, attempt = %attempt.attempt, %error, "attempt failed");
-            let retryable = error.retryable;
-            let error = error.message.chars().take(ERROR_CHARS_MAX).collect();
-            (Wire::Failed(TaskFailed { error, retryable }), "failed")
+    let error = match outcome {
+        Outcome::Completed(result) => {
+            let result = Wire::Completed(TaskCompleted { result: result.into() });
+            match report(session, attempt, result).await {
+                Ok(()) => return "completed",
+                // It would refuse the result of every further attempt as well.
+                Err(ControlError::Refused(why)) => TaskError::fatal(format!("its result was refused: {why}")),
+                Err(_) => return "late",
+            }
         }
+        Outcome::Failed(error) => error,
         Outcome::Stopped => return "stopped",
     };
-    if report(session, attempt, wire).await { label } else { "late" }
+    tracing::warn!(task = %attempt.task, attempt = %attempt.attempt, %error, "attempt failed");
+    let retryable = error.retryable;
+    let error = error.message.chars().take(ERROR_CHARS_MAX).collect();
+    let failed = report(session, attempt, Wire::Failed(TaskFailed { error, retryable })).await;
+    if failed.is_ok() { "failed" } else { "late" }
 }
 
-/// Reports until the cluster took it (true) or refused it (false).
-async fn report<C: Control, K: Clock>(session: &Session<C, K>, attempt: AttemptRef, outcome: Wire) -> bool {
+/// Reports until the cluster took it, or refused it for good.
+async fn report<C: Control, K: Clock>(
+    session: &Session<C, K>,
+    attempt: AttemptRef,
+    outcome: Wire,
+) -> Result<(), ControlError> {
     let worker_id = session.identity.worker_id.clone();
     let request =
         ReportTaskResultRequest { worker_id, attempt: Some(to_wire(attempt)), outcome: Some(outcome) };
     let mut pause = Backoff::default();
     loop {
         match session.control.report(request.clone()).await {
-            Ok(()) => return true,
+            Ok(()) => return Ok(()),
             Err(error @ ControlError::Unavailable(_)) => {
                 tracing::warn!(task = %attempt.task, attempt = %attempt.attempt, %error, "not reported, trying again");
                 pause.wait().await;
             }
             Err(error) => {
                 tracing::warn!(task = %attempt.task, attempt = %attempt.attempt, %error, "report refused");
-                return false;
+                return Err(error);
             }
         }
     }
