@@ -13,6 +13,12 @@ use super::{Api, convert, errors};
 /// Longest URL and key, in bytes: S3's longest key and room for the rest.
 const TEXT_BYTES_MAX: u64 = 2048;
 
+/// What a reduce task's payload, which names one object of each map task, may have: it goes to a worker in one gRPC
+/// message, of 4 MiB at most. More would be granted again and again, and never arrive.
+const PAYLOAD_BYTES_MAX: usize = 4_000_000;
+/// Such an object without the output that its URL begins with: the rest of the URL, digest, numbers.
+const OBJECT_BYTES: usize = 128;
+
 /// Jobs in one list; retention keeps fewer.
 const JOBS_MAX: usize = 1000;
 
@@ -32,6 +38,13 @@ impl JobService for Api {
         let inputs = spec.inputs.iter().map(|input| ("spec.inputs.url", &input.url));
         for (what, text) in texts.into_iter().chain(inputs) {
             check_size(what, text.len(), TEXT_BYTES_MAX, "a fixed limit")?;
+        }
+        let inputs_max = inputs_max(&spec.output);
+        if spec.inputs.len() > inputs_max {
+            return Err(errors::invalid(format!(
+                "the job has {} inputs; at most {inputs_max} are allowed with this output: make larger splits",
+                spec.inputs.len()
+            )));
         }
         match self.0.propose(Command::SubmitJob { spec: convert::job_spec_in(spec) }, deadline).await? {
             Outcome::JobSubmitted(id) => Ok(Response::new(v1::SubmitJobResponse { id: id.0 })),
@@ -77,6 +90,11 @@ impl JobService for Api {
     }
 }
 
+/// How many inputs a job with this output may have.
+fn inputs_max(output: &str) -> usize {
+    PAYLOAD_BYTES_MAX / OBJECT_BYTES.saturating_add(output.len())
+}
+
 /// Tasks that workers hold now, by job.
 type Active = BTreeMap<JobId, Vec<TaskId>>;
 
@@ -99,4 +117,26 @@ fn shown(job: &Job, active: &Active) -> v1::Job {
         u32::try_from(of_stage).unwrap_or(u32::MAX)
     });
     convert::job_out(job, running)
+}
+
+#[cfg(test)]
+mod tests {
+    use farquorum_core::work::{Object, Reduce};
+
+    use super::*;
+
+    #[test]
+    fn a_reduce_task_of_the_most_inputs_fits_in_one_message() {
+        let output = format!("s3://pipeline-data/{}", "o".repeat(60));
+        let object = Object {
+            url: format!("{output}/_attempts/{}/{}/part-{}", u64::MAX, u64::MAX, u32::MAX),
+            length: u64::MAX,
+            sha256: vec![255; 32],
+            partition: u32::MAX,
+        };
+        let inputs = vec![object; inputs_max(&output)];
+        let reduce = Reduce { partition: u32::MAX, inputs, output };
+        let bytes = minicbor::to_vec(&reduce).unwrap().len();
+        assert!((3_500_000..4_100_000).contains(&bytes), "{bytes}");
+    }
 }

@@ -28,9 +28,9 @@ pub(super) async fn run(chores: &Chores) {
         let view = chores.raft.view();
         let now = chores.clock.boot();
         let wall = Millis(chores.clock.wall_ms());
-        for command in due(&view.state, wall, &mut liveness, &chores.tasks, now) {
-            chores.propose(command).await;
-        }
+        // All at once: behind one another, each a commit, the marks of a whole cloud would hold up the ends of leases.
+        let due = due(&view.state, wall, &mut liveness, &chores.tasks, now);
+        futures::future::join_all(due.into_iter().map(|command| chores.propose(command))).await;
         if sweep_due(last_sweep.map(|last| now.saturating_sub(last)), &view.state.counts(), &chores.tasks) {
             let more = sweep(chores, &view.state, wall).await;
             last_sweep = (!more).then_some(now);

@@ -136,10 +136,7 @@ impl Loop {
                 let waits = self.ticks(self.driver.status().disk_wait_ticks);
                 RaftError::DiskStuck { for_ms: u64::try_from(waits.as_millis()).unwrap_or(u64::MAX) }
             }
-            Refusal::Overloaded | Refusal::ConfChangePending => {
-                let waiting = u64::try_from(self.pending.sweep()).unwrap_or(u64::MAX);
-                RaftError::Overloaded { waiting, max: waiting }
-            }
+            Refusal::Overloaded | Refusal::ConfChangePending => self.pending.overloaded(),
         }
     }
 

@@ -64,11 +64,6 @@ metrics! {
         IntCounter::new("farquorum_raft_proposals_refused_total", "Proposals refused: no leader, full, stuck disk.");
     /// Proposals that wait for their commit.
     waiting: IntGauge = IntGauge::new("farquorum_raft_proposals_waiting", "Proposals that wait for their commit.");
-    /// Batches that wait for the disk.
-    writer_queue: IntGauge = IntGauge::new("farquorum_storage_writes_waiting", "Batches that wait for the disk.");
-    /// Entries that wait for the applier.
-    applier_queue: IntGauge =
-        IntGauge::new("farquorum_raft_apply_batches_waiting", "Batches of committed entries that wait for the applier.");
     /// Time of one synced write.
     fsync: Histogram =
         histogram("farquorum_storage_fsync_seconds", "Time of one synced write to the log.", SECONDS);

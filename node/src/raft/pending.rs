@@ -35,12 +35,20 @@ impl Pending {
             waiting.retain(|_, one| !one.reply.is_closed());
         }
         if waiting.len() >= self.max {
-            let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-            let refused = RaftError::Overloaded { waiting: number(waiting.len()), max: number(self.max) };
-            return Err((one, refused));
+            return Err((one, self.refusal(waiting.len())));
         }
         waiting.insert(id, one);
         Ok(())
+    }
+
+    /// Why the driver, whose bounds are its own, takes no more. Looks at none of those that wait: a crowd is refused one by one.
+    pub(super) fn overloaded(&self) -> RaftError {
+        self.refusal(self.lock().len())
+    }
+
+    fn refusal(&self, waiting: usize) -> RaftError {
+        let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        RaftError::Overloaded { waiting: number(waiting), max: number(self.max) }
     }
 
     /// Takes one out, to answer it.

@@ -180,6 +180,10 @@ impl Loop {
             let _ = reply.send(Err(RaftError::NotLeader(self.leader)));
             return;
         }
+        if to == Some(self.me) {
+            let _ = reply.send(Ok(self.me));
+            return;
+        }
         self.transfers.push((to, reply));
         self.input(Input::TransferLeader { to: to.map(|id| id.0) });
     }
