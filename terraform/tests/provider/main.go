@@ -5,6 +5,9 @@
 // of the unknown ones, read returns what the state holds. That is enough for validate, for plans whose JSON is checked, and
 // for a second plan that must be empty. It cannot know enum values, name patterns, conflicts between arguments or defaults.
 //
+// FARQUORUM_ATTACH_DIR: serve until interrupted or killed, and write there how to attach (a file called as the provider), in place of
+// one process per command.
+//
 // The schema's path comes from FARQUORUM_SCHEMA_DIR, the provider's name from the name of the binary itself.
 package main
 
@@ -47,7 +50,11 @@ func run() error {
 		maps.Copy(schemas.resources, more.resources)
 	}
 	address := "registry.terraform.io/hashicorp/" + name
-	return tf6server.Serve(address, func() tfprotov6.ProviderServer { return &server{name: name, schemas: schemas} })
+	var options []tf6server.ServeOpt
+	if attach := os.Getenv("FARQUORUM_ATTACH_DIR"); attach != "" {
+		options = append(options, tf6server.WithManagedDebug(), tf6server.WithManagedDebugEnvFilePath(filepath.Join(attach, name)))
+	}
+	return tf6server.Serve(address, func() tfprotov6.ProviderServer { return &server{name: name, schemas: schemas} }, options...)
 }
 
 func exists(path string) bool {

@@ -32,6 +32,8 @@ func (s *server) GetMetadata(context.Context, *tfprotov6.GetMetadataRequest) (*t
 func (s *server) GetProviderSchema(context.Context, *tfprotov6.GetProviderSchemaRequest) (*tfprotov6.GetProviderSchemaResponse, error) {
 	return &tfprotov6.GetProviderSchemaResponse{
 		Provider: s.schemas.provider, ResourceSchemas: s.schemas.resources, DataSourceSchemas: s.schemas.dataSources,
+		// Terraform may remember the schema for as long as it runs.
+		ServerCapabilities: &tfprotov6.ServerCapabilities{GetProviderSchemaOptional: true},
 	}, nil
 }
 

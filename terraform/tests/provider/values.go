@@ -56,6 +56,9 @@ func attributeAt(block *tfprotov6.SchemaBlock, path *tftypes.AttributePath) *tfp
 // made counts made-up values, so that two resources never get the same id or address.
 var made atomic.Int64
 
+// addressed counts addresses alone: all roots of a test together have fewer than there are in a range.
+var addressed atomic.Int64
+
 // addresses that the documentation ranges of RFC 5737 give to each cloud.
 var addresses = map[string]string{"aws": "203.0.113", "google": "198.51.100", "azurerm": "192.0.2"}
 
@@ -73,7 +76,7 @@ func (s *server) invent(name string, kind tftypes.Type) tftypes.Value {
 	n := made.Add(1)
 	switch {
 	case kind.Is(tftypes.String) && (name == "public_ip" || name == "address" || name == "ip_address"):
-		return tftypes.NewValue(kind, fmt.Sprintf("%s.%d", addresses[s.name], 1+n%254))
+		return tftypes.NewValue(kind, fmt.Sprintf("%s.%d", addresses[s.name], 1+addressed.Add(1)%254))
 	case kind.Is(tftypes.String):
 		return tftypes.NewValue(kind, fmt.Sprintf("%s-%s-%d", s.name, strings.ReplaceAll(name, "_", "-"), n))
 	case kind.Is(tftypes.Number):

@@ -1,26 +1,22 @@
 # How buckets are called, and which stores are refused. No provider takes part.
 variables {
-  farquorum = {
-    toml_sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    toml_path   = "empty.toml"
-    cluster     = "test"
-    clouds = {
-      east = { provider = "aws", region = "us-east-1", network = "10.10.0.0/24" }
-      west = { provider = "azure", region = "eastus", network = "10.20.0.0/24" }
-    }
-    nodes   = { a1 = { id = 1, cloud = "east", region = "us-east-1", private_ip = "10.10.0.11", voter = true } }
-    workers = {}
-    ports   = { raft = 7379, api = 50051, http = 8080 }
-    storage = { service = "s3", bucket = "jobs", account = null }
-  }
   serves        = ["aws", "gcp", "azure"]
   toml_file     = "./tests/empty.toml"
   bucket_prefix = "fq-test"
   addresses     = { a1 = "203.0.113.1" }
 }
 
+run "base" {
+  module {
+    source = "./tests/base"
+  }
+}
+
 run "a_server_leaves_the_prefix_everywhere" {
   command = plan
+  variables {
+    farquorum = run.base.farquorum
+  }
   assert {
     condition     = { for p, l in output.layout : p => l.bucket } == { aws = "fq-test-aws", azure = "fqtestaz" }
     error_message = "with storage.service = s3 every bucket is called after bucket_prefix"
@@ -30,7 +26,7 @@ run "a_server_leaves_the_prefix_everywhere" {
 run "the_chosen_store_has_the_name_of_the_file" {
   command = plan
   variables {
-    farquorum = merge(var.farquorum, { storage = { service = "aws", bucket = "jobs", account = null } })
+    farquorum = merge(run.base.farquorum, { storage = { service = "aws", bucket = "jobs", account = null } })
   }
   assert {
     condition     = { for p, l in output.layout : p => l.bucket } == { aws = "jobs", azure = "fqtestaz" }
@@ -41,7 +37,7 @@ run "the_chosen_store_has_the_name_of_the_file" {
 run "azure_has_the_account_of_the_file" {
   command = plan
   variables {
-    farquorum = merge(var.farquorum, { storage = { service = "azure", bucket = "jobs", account = "fqjobs" } })
+    farquorum = merge(run.base.farquorum, { storage = { service = "azure", bucket = "jobs", account = "fqjobs" } })
   }
   assert {
     condition     = { for p, l in output.layout : p => l.bucket } == { aws = "fq-test-aws", azure = "fqjobs" }
@@ -52,7 +48,7 @@ run "azure_has_the_account_of_the_file" {
 run "a_store_that_no_cloud_of_the_file_has_is_refused" {
   command = plan
   variables {
-    farquorum = merge(var.farquorum, { storage = { service = "gcp", bucket = "jobs", account = null } })
+    farquorum = merge(run.base.farquorum, { storage = { service = "gcp", bucket = "jobs", account = null } })
   }
   expect_failures = [output.layout]
 }
@@ -61,7 +57,7 @@ run "a_store_that_the_root_does_not_serve_is_refused" {
   command = plan
   variables {
     serves    = ["aws"]
-    farquorum = merge(var.farquorum, { storage = { service = "azure", bucket = "jobs", account = "fqjobs" } })
+    farquorum = merge(run.base.farquorum, { storage = { service = "azure", bucket = "jobs", account = "fqjobs" } })
   }
   expect_failures = [output.layout]
 }
@@ -69,7 +65,7 @@ run "a_store_that_the_root_does_not_serve_is_refused" {
 run "azure_without_an_account_is_refused" {
   command = plan
   variables {
-    farquorum = merge(var.farquorum, { storage = { service = "azure", bucket = "jobs", account = null } })
+    farquorum = merge(run.base.farquorum, { storage = { service = "azure", bucket = "jobs", account = null } })
   }
   expect_failures = [var.farquorum]
 }
@@ -77,7 +73,7 @@ run "azure_without_an_account_is_refused" {
 run "an_unknown_service_is_refused" {
   command = plan
   variables {
-    farquorum = merge(var.farquorum, { storage = { service = "ftp", bucket = "jobs", account = null } })
+    farquorum = merge(run.base.farquorum, { storage = { service = "ftp", bucket = "jobs", account = null } })
   }
   expect_failures = [var.farquorum]
 }
