@@ -51,7 +51,9 @@ build_providers() {
     for registry in registry.terraform.io registry.opentofu.org; do
       folder="$cache/mirror/$registry/hashicorp/$name/${version#*_}/linux_amd64"
       mkdir -p "$folder"
-      cp "$cache/provider" "$folder/terraform-provider-${name}_v${version#*_}"
+      # Renamed into place: another run may be serving from it.
+      cp "$cache/provider" "$folder/new.$$"
+      mv -f "$folder/new.$$" "$folder/terraform-provider-${name}_v${version#*_}"
     done
   done
 }
@@ -144,8 +146,10 @@ test_three_clouds() { # what needs an applied root with all of them
   printf '# edited\n' >>"$top_copy/farquorum.toml"
   refused "farquorum render" "$terraform" -chdir="$folder" plan -no-color -input=false
   cp farquorum.toml "$top_copy/farquorum.toml"
-  refused "never let in" "$terraform" -chdir="$folder" plan -no-color -input=false -var 'admin_cidrs=["0.0.0.0/0"]'
-  say "a stale render and the whole internet as operator are refused"
+  refused "never let in" "$terraform" -chdir="$folder" plan -no-color -input=false \
+    -var 'admin_cidrs=["0.0.0.0/0"]' -var 'intermediate_prefixes=["results/"]'
+  says "anything wider would delete results"
+  say "a stale render, the whole internet as operator and results that expire are refused"
 }
 
 test_too_few() { # a root with fewer clouds than farquorum.toml
@@ -182,6 +186,10 @@ HCL
   grep -q 'ingress_rule.this\["nodes-wireguard-cp-gcp-1"\]' "$folder/list" || fail "wireguard: no rule for a peer"
   if grep -qE '"(nodes|node)-raft' "$folder/list"; then fail "wireguard: the Raft port is open outside the mesh"; fi
   say "an image by file is uploaded and registered in three clouds; with WireGuard the Raft port is closed; storage.service = azure"
+  sed -i 's/fq-test/fq-again/' "$folder/test.auto.tfvars.json"
+  plan "$folder" again
+  check renamed "$folder/again.json"
+  say "images are made anew in other buckets without two of one name"
   vars "$work/upload" "$folder" --provider aws --provider gcp --provider azure --without azure
   refused 'storage.service = "azure", but none of its clouds has this provider' "$terraform" -chdir="$folder" plan -no-color -input=false
   say "a store of a cloud that farquorum.toml does not name is refused"
@@ -231,5 +239,5 @@ one_half &
 half=$!
 started+=("$half")
 other_half
-wait "$half" || exit 1
+wait "$half" || fail "what ran beside the root of three clouds failed, see above"
 say "$("$terraform" version | head -1): passed in $SECONDS s. The real providers: not run."

@@ -2,6 +2,7 @@
 
 Usage: properties.py check PLAN STATE --admin CIDR [--marker TEXT]   both from `terraform show -json`, before and after the apply
        properties.py kept PLAN                                       no machine is changed or replaced
+       properties.py renamed PLAN                                    nothing is made anew before its namesake is gone
        properties.py only PLAN CLOUD PEER [PEER ...]                 deletes of CLOUD; elsewhere only rules that named the peers
        properties.py self-check PLAN STATE --admin CIDR              breaks the plan and state in each way, and expects to notice
 Ends with 1 and one line per finding. A finding names the resource, what it has and what it should have.
@@ -12,6 +13,7 @@ import ipaddress
 import json
 import sys
 
+import rules
 import storage
 
 MACHINES = ("aws_instance", "google_compute_instance", "azurerm_linux_virtual_machine")
@@ -72,6 +74,13 @@ def check_disk(address, kind, v):
             yield f"{address}: {v[size]} GB of {v[key]}, expected at least 50 of {disk}"
     if kind == "aws_ebs_volume" and v["encrypted"] is not True:
         yield f"{address}: not encrypted"
+    if kind == "aws_ebs_snapshot_import" and v["encrypted"] is not True:
+        yield f"{address}: not encrypted"
+    # Where nixos-modules/hardware looks for a new disk.
+    if kind == "azurerm_virtual_machine_data_disk_attachment" and v["lun"] != 10:
+        yield f"{address}: logical unit {v['lun']}, but azure.nix looks for 10"
+    if kind == "google_compute_instance" and any(d["device_name"] != "farquorum-data" for d in v["attached_disk"]):
+        yield f"{address}: the data disk is not called farquorum-data, which gcp.nix looks for"
     if kind == "aws_instance" and not (v["root_block_device"] and all(d["encrypted"] is True for d in v["root_block_device"])):
         yield f"{address}: the root disk is not encrypted"
 
@@ -126,6 +135,8 @@ def check(plan, state, admins, marker=None):
     nodes = state["values"]["outputs"]["farquorum_nodes"]["value"]
     found = list(check_plan(plan, admins)) + list(check_state(state, admins, len(nodes)))
     found += storage.check(plan, state, {r["address"]: r["values"] for r in resources(state["values"]["root_module"])})
+    found += rules.check({name: v.get("value") for name, v in plan["variables"].items()},
+                         [{"index": None, **r} for r in resources(state["values"]["root_module"])])
     for name, node in nodes.items():
         keys = ["api", "cloud", "id", "private_ip", "public_ip", "raft", "region"]
         if sorted(node) != keys or not all(node.values()):
@@ -139,6 +150,13 @@ def check(plan, state, admins, marker=None):
 def kept(plan):
     return [f"{c['address']}: {'+'.join(c['change']['actions'])}; a machine must not be touched by a new image"
             for c in plan["resource_changes"] if c["type"] in MACHINES and c["change"]["actions"] != ["no-op"]]
+
+
+def renamed(plan):
+    """Names are unique in a cloud: what keeps its name cannot be made before the one that it replaces is gone."""
+    return [f"{c['address']}: made anew as {c['change']['after']['name']} while the old one has that name"
+            for c in plan["resource_changes"] if c["change"]["actions"] == ["create", "delete"] and
+            c["change"]["after"].get("name") and c["change"]["after"]["name"] == c["change"]["before"]["name"]]
 
 
 def only(plan, cloud, peers):
@@ -179,6 +197,8 @@ BREAKS = [
     ("aws_ebs_volume", {"size": 8}, "expected at least 50"),
     ("google_compute_disk", {"type": "pd-standard"}, "expected at least 50 of pd-ssd"),
     ("azurerm_managed_disk", {"storage_account_type": "Standard_LRS"}, "expected at least 50 of Premium_LRS"),
+    ("azurerm_virtual_machine_data_disk_attachment", {"lun": 0}, "azure.nix looks for 10"),
+    ("google_compute_instance", {"attached_disk": [{"device_name": "data"}]}, "gcp.nix looks for"),
     ("aws_instance", {"root_block_device": [{"encrypted": False}]}, "root disk is not encrypted"),
     ("aws_instance", {"metadata_options": [{"http_tokens": "optional"}]}, "metadata version 1 is on"),
     ("aws_instance", {"user_data": "x"}, "user_data is set"),
@@ -193,7 +213,7 @@ BREAKS = [
 
 def self_check(plan, state, admins):
     missed = []
-    for kind, change, says in BREAKS + storage.BREAKS:
+    for kind, change, says in BREAKS + rules.BREAKS + storage.BREAKS:
         p, s = copy.deepcopy(plan), copy.deepcopy(state)
         for values in find(p, s, kind):
             values.update(change)
@@ -221,21 +241,21 @@ def self_check(plan, state, admins):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("check", "kept", "only", "self-check"))
+    parser.add_argument("what", choices=("check", "kept", "renamed", "only", "self-check"))
     parser.add_argument("files", nargs="+")
     parser.add_argument("--admin", action="append", default=[])
     parser.add_argument("--marker")
     args = parser.parse_args()
     documents = []
-    for path in args.files[:1 if args.what in ("kept", "only") else 2]:
+    for path in args.files[:1 if args.what in ("kept", "renamed", "only") else 2]:
         with open(path, encoding="utf-8") as file:
             documents.append(json.load(file))
     if args.what == "check":
         found = check(*documents, args.admin, args.marker)
     elif args.what == "self-check":
         found = self_check(*documents, args.admin)
-    elif args.what == "kept":
-        found = kept(documents[0])
+    elif args.what in ("kept", "renamed"):
+        found = {"kept": kept, "renamed": renamed}[args.what](documents[0])
     else:
         found = only(documents[0], args.files[1], args.files[2:])
     for line in found:

@@ -8,6 +8,9 @@ import json
 # What the product asks of S3: list by prefix, read ranges, write (also conditionally and in parts), abandon parts, delete.
 S3_ON_BUCKET = ["s3:ListBucket"]
 S3_ON_OBJECTS = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+# What EC2's import of an image asks for, of the images' bucket and of everything.
+S3_OF_IMPORT = ["s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"]
+EC2_OF_IMPORT = ["ec2:CopySnapshot", "ec2:Describe*", "ec2:ModifySnapshotAttribute", "ec2:RegisterImage"]
 # In Google's and Azure's words: everything with objects and multipart uploads, nothing with the bucket's settings.
 GOOGLE_ROLE = "roles/storage.objectUser"
 AZURE_ROLE = "Storage Blob Data Contributor"
@@ -65,6 +68,11 @@ def check_grants(by_address):
             has = grants(beside("aws_iam_role_policy.worker").get("policy", '{"Statement": []}'))
             if has != want:
                 yield f"{module}: the workers' policy grants {has}, expected {want}"
+        if address.endswith('.aws_iam_role_policy.import["upload"]'):
+            arn = beside('aws_s3_bucket.images["upload"]')["arn"]
+            want = sorted([(a, r) for a in S3_OF_IMPORT for r in (arn, arn + "/*")] + [(a, "*") for a in EC2_OF_IMPORT])
+            if grants(values["policy"]) != want:
+                yield f"{address}: grants {grants(values['policy'])}, expected {want}"
         if address.endswith(".google_storage_bucket.data"):
             has = beside("google_storage_bucket_iam_member.worker")
             if (has.get("role"), has.get("bucket")) != (GOOGLE_ROLE, values["name"]):
@@ -74,6 +82,27 @@ def check_grants(by_address):
             if (has.get("role_definition_name"), has.get("scope")) != (AZURE_ROLE, values["id"]):
                 role, scope = has.get("role_definition_name"), has.get("scope")
                 yield f"{module}: workers have {role} on {scope}, expected {AZURE_ROLE} on {values['id']}"
+
+
+def check_kept(by_address, prefixes):
+    """Only attempts expire, and nothing in a bucket is public; prefixes: intermediate_prefixes."""
+    for address, v in by_address.items():
+        kind, expiring = address.rsplit(".", 2)[-2], None
+        if kind == "aws_s3_bucket_lifecycle_configuration":
+            expiring = [r["filter"][0]["prefix"] if r["filter"] else None for r in v["rule"] if r["expiration"]]
+        if kind == "google_storage_bucket" and "images" not in address:
+            deleting = [r for r in v["lifecycle_rule"] if r["action"][0]["type"] == "Delete"]
+            expiring = [p for r in deleting for p in r["condition"][0]["matches_prefix"] or [None]]
+        if kind == "azurerm_storage_management_policy":
+            expiring = [p and p.partition("/")[2] for r in v["rule"] for p in r["filters"][0]["prefix_match"] or [None]]
+        if expiring is not None and sorted(expiring, key=str) != sorted(prefixes):
+            yield f"{address}: deletes {expiring}, expected {sorted(prefixes)}; anything wider would delete results"
+        if kind == "aws_s3_bucket_public_access_block" and not all(x for key, x in v.items() if key.startswith(("block_", "ignore_", "restrict_"))):
+            yield f"{address}: lets the public in"
+        if kind == "google_storage_bucket" and v["public_access_prevention"] != "enforced":
+            yield f"{address}: lets the public in"
+        if kind == "azurerm_storage_account" and v["allow_nested_items_to_be_public"] is not False:
+            yield f"{address}: lets the public in"
 
 
 def check_names(by_address, storage, prefix, output):
@@ -104,6 +133,7 @@ def check(plan, state, by_address):
     output = state["values"]["outputs"].get("farquorum_storage", {}).get("value")
     yield from check_machines(plan)
     yield from check_grants(by_address)
+    yield from check_kept(by_address, variables.get("intermediate_prefixes") or ["_attempts/"])
     yield from check_names(by_address, variables["farquorum"]["storage"], variables["bucket_prefix"], output)
 
 
@@ -121,6 +151,12 @@ BREAKS = [
     ("aws_iam_role_policy", {"policy": '{"Statement": [{"Action": "s3:*", "Resource": "*"}]}'}, "the workers' policy grants"),
     ("google_storage_bucket_iam_member", {"role": "roles/storage.objectViewer"}, "workers have roles/storage.objectViewer"),
     ("azurerm_role_assignment", {"scope": "the whole account"}, "on the whole account"),
+    ("aws_s3_bucket_lifecycle_configuration", {"rule": [{"filter": [{"prefix": ""}], "expiration": [{"days": 7}]}]}, "anything wider"),
+    ("google_storage_bucket", {"lifecycle_rule": [{"action": [{"type": "Delete"}], "condition": [{"matches_prefix": []}]}]}, "anything wider"),
+    ("azurerm_storage_management_policy", {"rule": [{"filters": [{"prefix_match": ["pipeline-data/"]}]}]}, "anything wider"),
+    ("aws_s3_bucket_public_access_block", {"block_public_policy": False}, "lets the public in"),
+    ("google_storage_bucket", {"public_access_prevention": "inherited"}, "lets the public in"),
+    ("azurerm_storage_account", {"allow_nested_items_to_be_public": True}, "lets the public in"),
     ("aws_s3_bucket", {"bucket": "other"}, "bucket = other"),
     ("google_storage_bucket", {"name": "other"}, "name = other"),
     ("azurerm_storage_account", {"name": "other"}, "name = other"),

@@ -42,12 +42,12 @@ def keep(farquorum, clouds):
 
 
 def operator(providers, image):
-    """What a person sets; `image` is one hex digit, so that a second image differs from the first."""
+    """What a person sets; `image` is one hex digit, so that a second image (and ssh key) differs from the first."""
     group = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/images/providers/Microsoft.Compute/images/"
     ids = {"aws": "ami-0123456789abcdef" + image, "gcp": "projects/images-test/global/images/farquorum-" + image,
            "azure": group + "farquorum-" + image}
     out = {"images": {p: {"id": ids[p]} for p in providers}, "bucket_prefix": "fq-test",
-           "ssh_public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+           "ssh_public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4" + ("f" if image == "0" else "e"),
            "admin_cidrs": ["192.0.2.77/32"]}
     if "gcp" in providers:
         out["gcp_project"] = "farquorum-test"

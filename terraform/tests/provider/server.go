@@ -22,7 +22,18 @@ var replaces = map[string][]*tftypes.AttributePath{
 	"aws_instance": {tftypes.NewAttributePath().WithAttributeName("ami"), tftypes.NewAttributePath().WithAttributeName("private_ip")},
 	"google_compute_instance": {tftypes.NewAttributePath().WithAttributeName("boot_disk").WithElementKeyInt(0).
 		WithAttributeName("initialize_params").WithElementKeyInt(0).WithAttributeName("image")},
-	"azurerm_linux_virtual_machine": {tftypes.NewAttributePath().WithAttributeName("source_image_id")},
+	"azurerm_linux_virtual_machine": {tftypes.NewAttributePath().WithAttributeName("source_image_id"),
+		tftypes.NewAttributePath().WithAttributeName("admin_ssh_key")},
+	// And an image, which is made of an object in a bucket.
+	"aws_s3_bucket":           {tftypes.NewAttributePath().WithAttributeName("bucket")},
+	"aws_s3_object":           {tftypes.NewAttributePath().WithAttributeName("bucket")},
+	"aws_ebs_snapshot_import": {tftypes.NewAttributePath().WithAttributeName("disk_container")},
+	"aws_ami":                 {tftypes.NewAttributePath().WithAttributeName("ebs_block_device")},
+	"google_storage_bucket":   {tftypes.NewAttributePath().WithAttributeName("name")},
+	"google_compute_image":    {tftypes.NewAttributePath().WithAttributeName("raw_disk")},
+	"azurerm_storage_account": {tftypes.NewAttributePath().WithAttributeName("name")},
+	"azurerm_storage_blob":    {tftypes.NewAttributePath().WithAttributeName("storage_container_id")},
+	"azurerm_image":           {tftypes.NewAttributePath().WithAttributeName("os_disk")},
 }
 
 func (s *server) GetMetadata(context.Context, *tfprotov6.GetMetadataRequest) (*tfprotov6.GetMetadataResponse, error) {
