@@ -97,8 +97,4 @@ resource "aws_ami" "this" {
     snapshot_id = aws_ebs_snapshot_import.image[each.key].id
     volume_type = "gp3"
   }
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }

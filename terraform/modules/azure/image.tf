@@ -37,8 +37,4 @@ resource "azurerm_image" "this" {
     storage_type = "Premium_LRS"
     caching      = "ReadWrite"
   }
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }

@@ -40,8 +40,4 @@ resource "google_compute_image" "this" {
   guest_os_features {
     type = "GVNIC"
   }
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }
