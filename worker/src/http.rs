@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use farquorum_http::Limits;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -27,6 +28,9 @@ struct Health {
     running: i64,
 }
 
+/// Connections at once: probes and scrapers.
+const CONNECTIONS_MAX: usize = 64;
+
 /// Serves until `shutdown`.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -34,11 +38,11 @@ pub(crate) async fn serve(
     metrics: Metrics,
     registration: watch::Receiver<Option<Registration>>,
     shutdown: CancellationToken,
-) -> std::io::Result<()> {
+) {
     let shared = Shared { worker, metrics, registration };
     let router =
         Router::new().route("/health", get(health)).route("/metrics", get(metrics_text)).with_state(shared);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    farquorum_http::serve_router(listener, router, Limits::of(CONNECTIONS_MAX), shutdown).await;
 }
 
 async fn health(State(shared): State<Shared>) -> Json<Health> {

@@ -99,9 +99,6 @@ pub enum WorkerError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The HTTP server.
-    #[error("HTTP server of the worker: {0}")]
-    Http(std::io::Error),
     /// The metrics.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -151,17 +148,14 @@ pub async fn run(
     let http = http::serve(listener, worker.name.clone(), metrics, registration_seen, shutdown.clone());
     // Whichever ends first ends the other: without HTTP a worker looks dead.
     let stop = shutdown.drop_guard();
-    let (http, ()) = tokio::join!(
-        async {
-            let ended = http.await;
-            drop(stop);
-            ended
-        },
-        session.run()
-    );
+    let http = async {
+        http.await;
+        drop(stop);
+    };
+    tokio::join!(http, session.run());
     certificates.abort();
     bucket.abort();
-    http.map_err(WorkerError::Http)
+    Ok(())
 }
 
 /// Makes the bucket when the store has none, once the store answers. A store that refuses is left as it is: its bucket is

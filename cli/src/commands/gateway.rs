@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use clap::Args;
+use farquorum_http::Limits;
 use farquorum_netem::gateway::Gateway;
 use farquorum_netem::wan::{WanControl, WanError};
 use tokio::net::TcpListener;
@@ -23,6 +24,8 @@ use crate::failure::Failure;
 use crate::notify::Supervisor;
 use crate::{logging, runtime};
 
+/// Connections at once: probes and scrapers.
+const CONNECTIONS_MAX: usize = 64;
 /// How often the shaper is asked whether it still runs.
 const WATCH: Duration = Duration::from_millis(250);
 
@@ -72,9 +75,9 @@ async fn serve(
         .route("/metrics", get(metrics))
         .with_state(control.clone());
     serving.cancel();
-    let http = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let http = farquorum_http::serve_router(listener, router, Limits::of(CONNECTIONS_MAX), stop);
     tokio::select! {
-        ended = http.into_future() => ended.map_err(Failure::failed),
+        () = http => Ok(()),
         failure = watch(control) => Err(failure),
     }
 }

@@ -1,7 +1,6 @@
 //! HTTP for people, probes and scrapers (NODE-9): plain, read-only, nothing secret in it.
 
 mod cluster_state;
-mod listener;
 mod raft_state;
 mod ready;
 
@@ -12,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use farquorum_http::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -30,12 +30,7 @@ pub(crate) struct Http {
 
 /// Serves until `stop`, at most `connections` at once.
 pub(crate) async fn serve(http: Http, listener: TcpListener, connections: usize, stop: CancellationToken) {
-    let routes = routes(http);
-    let listener = listener::Limited::new(listener, connections);
-    let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP server ended");
-    }
+    farquorum_http::serve_router(listener, routes(http), Limits::of(connections), stop).await;
 }
 
 pub(crate) fn routes(http: Http) -> Router {

@@ -5,31 +5,19 @@
 //! the last ones, which a job notices by their digests.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use farquorum_http::Limits;
 use s3s::auth::SimpleAuth;
 use s3s::route::S3Route;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::credentials::Credentials;
 use crate::error::StoreError;
 use crate::guard::Guarded;
-
-/// Longest time for the head of a request: a client that connects and says nothing holds a slot no longer.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest time that running requests get when the server stops.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
-/// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
@@ -85,7 +73,7 @@ impl S3Server {
             credentials.secret_key.clone(),
         ));
         builder.set_route(Health);
-        Ok(Self { service: builder.build(), credentials, connections_max: options.connections_max.max(1) })
+        Ok(Self { service: builder.build(), credentials, connections_max: options.connections_max })
     }
 
     /// The keys that it takes.
@@ -95,59 +83,7 @@ impl S3Server {
 
     /// Serves until `shutdown`, then lets running requests end for a few seconds.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let slots = Arc::new(Semaphore::new(self.connections_max));
-        let connections = TaskTracker::new();
-        while let Some((stream, slot)) = next_connection(&listener, &slots, &shutdown).await {
-            connections.spawn(connection(stream, self.service.clone(), shutdown.clone(), slot));
-        }
-        connections.close();
-        connections.wait().await;
-    }
-}
-
-/// Waits for a free slot, then for a connection; none when the server stops.
-async fn next_connection(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-    shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let accept = async {
-        let slot = slots.clone().acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, slot)),
-                Err(error) => {
-                    tracing::warn!(%error, "object store cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    };
-    shutdown.run_until_cancelled(accept).await.flatten()
-}
-
-async fn connection(
-    stream: TcpStream,
-    service: S3Service,
-    shutdown: CancellationToken,
-    _slot: OwnedSemaphorePermit,
-) {
-    // Answers are small or large, never worth waiting for more to send.
-    let _ = stream.set_nodelay(true);
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEADER_TIMEOUT);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::time::timeout(DRAIN_TIME, connection).await.unwrap_or(Ok(()))
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "object store connection ended");
+        farquorum_http::serve(listener, self.service, Limits::of(self.connections_max), shutdown).await;
     }
 }
 
