@@ -59,7 +59,7 @@ gate: build ## measure simulations, and compare them with ci/baselines
 terraform-test: build ## Terraform's modules and roots against the providers' schemas, without an account
 	@ci/terraform.sh
 
-lint: deps ## formatting, clippy, licences and advisories, shell scripts
+lint: deps ## formatting, clippy, shell scripts, licences and sources of crates
 	@ci/lint.sh
 
 fmt: ## format the Rust code
