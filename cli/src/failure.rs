@@ -110,8 +110,56 @@ impl From<farquorum_client::ClientError> for Failure {
     }
 }
 
+impl From<farquorum_storage::StoreError> for Failure {
+    fn from(error: farquorum_storage::StoreError) -> Self {
+        use farquorum_storage::StoreError as E;
+        let kind = match error {
+            E::BadUrl { .. } | E::Settings(_) | E::Credentials { .. } => Kind::Usage,
+            E::Denied { .. } | E::NoIdentity { .. } => Kind::Refused,
+            E::Failed { .. } => Kind::NotAvailable,
+            E::NotFound { .. } | E::TooLarge { .. } => Kind::Failed,
+        };
+        let failure = Self::new(kind, error);
+        if kind == Kind::NotAvailable {
+            return failure.hint("farquorum storage check tells from where the store can be reached");
+        }
+        failure
+    }
+}
+
+impl From<farquorum_worker::InputError> for Failure {
+    fn from(error: farquorum_worker::InputError) -> Self {
+        use farquorum_worker::InputError as E;
+        match error {
+            E::Store(error) => error.into(),
+            E::Taken(_) => Self::new(Kind::Refused, error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::failed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use farquorum_storage::StoreError;
+    use farquorum_worker::InputError;
+
+    #[test]
+    fn a_store_that_is_down_is_not_a_wrong_command_line() {
+        let (operation, url) = ("write", "s3://bucket/key".to_owned());
+        let down =
+            StoreError::Failed { operation, url: url.clone(), detail: "connection refused".to_owned() };
+        let denied = StoreError::Denied { operation, url: url.clone() };
+        let bad = StoreError::BadUrl { url, reason: "the bucket is missing".to_owned() };
+        for (error, kind) in [(down, Kind::NotAvailable), (denied, Kind::Refused), (bad, Kind::Usage)] {
+            assert_eq!(Failure::from(InputError::Store(error)).kind(), kind);
+        }
+        assert_eq!(Failure::from(InputError::Missing("s3://bucket/none".to_owned())).kind(), Kind::Usage);
     }
 }

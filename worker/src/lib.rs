@@ -9,6 +9,7 @@ mod control;
 mod executor;
 mod http;
 mod lease;
+mod local;
 mod metrics;
 mod session;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use executor::RESULT_BYTES_MAX;
+pub use local::Skipped;
 pub use split::{InputError, SPLIT_BYTES_DEFAULT, plan_splits, resolve};
 pub use upload::{Upload, UploadProgress, upload};
 

@@ -43,6 +43,9 @@ pub enum InputError {
         /// What is allowed.
         max: u64,
     },
+    /// Another upload goes to the same prefix.
+    #[error("{0} holds the input of another upload; choose another prefix")]
+    Taken(String),
     /// A file or folder of this host.
     #[error("input {path}: {detail}")]
     Local {

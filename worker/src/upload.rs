@@ -2,24 +2,26 @@
 //!
 //! Files are joined into objects of some tens of megabytes, each file ending with a line end: a folder of ten thousand
 //! small files would otherwise be ten thousand map tasks. Order is that of the paths, so the same folder gives the same
-//! objects. Links are not followed (they may go in circles), and files that hold a NUL byte at their start are no text.
+//! objects. `local` says which files count.
+//!
+//! The objects are the upload's own: it claims its prefix by a conditional create before it writes to it, so no other
+//! upload can replace what a job is still to read.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use bytes::Bytes;
 use farquorum_storage::{ObjectWriter, Store, join};
 
+use crate::local::{Skipped, find, open_text};
 use crate::split::InputError;
 
 /// An object is closed behind the file that brings it to this length.
 const OBJECT_BYTES: u64 = 64 << 20;
-/// Bytes that are looked at to tell text from the rest.
-const SNIFF_BYTES: u64 = 8 << 10;
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Most files of one upload: their paths are held in memory.
-const FILES_MAX: usize = 1_000_000;
+/// Name of the claim below the prefix.
+const CLAIM: &str = "_claim";
 
 /// How far an upload is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +34,8 @@ pub struct UploadProgress {
     pub bytes: u64,
     /// Bytes found, those of files that will be skipped included.
     pub bytes_total: u64,
-    /// Files skipped: not readable, or not text.
-    pub skipped: u64,
+    /// What was left out.
+    pub skipped: Skipped,
 }
 
 /// What was uploaded.
@@ -41,7 +43,7 @@ pub struct UploadProgress {
 pub struct Upload {
     /// The objects, in order.
     pub urls: Vec<String>,
-    /// Final counts. Tell the user when `skipped` is not 0.
+    /// Final counts. Tell the user when something was skipped.
     pub progress: UploadProgress,
 }
 
@@ -49,25 +51,30 @@ pub struct Upload {
 /// every chunk.
 ///
 /// # Errors
-/// When the path does not exist, holds no text, or the store fails.
+/// When the path does not exist, holds no text, another upload has the prefix, or the store fails.
 pub async fn upload(
     store: &Store,
     path: &Path,
     prefix: &str,
     mut progress: impl FnMut(UploadProgress),
 ) -> Result<Upload, InputError> {
-    let (files, mut counts) = find(path)?;
+    let found = find(path)?;
+    let mut counts = UploadProgress {
+        files_total: u64::try_from(found.files.len()).unwrap_or(u64::MAX),
+        bytes_total: found.bytes,
+        skipped: found.skipped,
+        ..UploadProgress::default()
+    };
     let mut objects = Objects { store, prefix, urls: Vec::new(), open: None };
-    for file in files {
-        let before = counts;
+    for file in found.files {
         match open_text(&file) {
             Ok(Some(mut content)) => {
                 send(&file, &mut content, &mut objects, &mut counts, &mut progress).await?
             }
-            Ok(None) => counts.skipped = before.skipped.saturating_add(1),
+            Ok(None) => counts.skipped.not_text = counts.skipped.not_text.saturating_add(1),
             Err(error) => {
                 tracing::warn!(path = %file.display(), %error, "file skipped");
-                counts.skipped = before.skipped.saturating_add(1);
+                counts.skipped.not_readable = counts.skipped.not_readable.saturating_add(1);
             }
         }
         counts.files = counts.files.saturating_add(1);
@@ -75,8 +82,10 @@ pub async fn upload(
     }
     objects.close().await?;
     if objects.urls.is_empty() {
-        let detail =
-            format!("no text in {} files ({} not readable or not text)", counts.files_total, counts.skipped);
+        let detail = match counts.skipped.total() {
+            0 => "there is no text in it".to_owned(),
+            _ => format!("there is no text in it ({})", counts.skipped),
+        };
         return Err(InputError::Local { path: path.to_owned(), detail });
     }
     Ok(Upload { urls: objects.urls, progress: counts })
@@ -120,6 +129,9 @@ struct Objects<'a> {
 
 impl Objects<'_> {
     async fn append(&mut self, bytes: &[u8]) -> Result<(), InputError> {
+        if self.urls.is_empty() {
+            self.claim().await?;
+        }
         let (writer, length) = match &mut self.open {
             Some(open) => open,
             none => {
@@ -132,6 +144,16 @@ impl Objects<'_> {
         writer.write(bytes).await?;
         *length = length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         Ok(())
+    }
+
+    /// Makes the prefix this upload's own.
+    async fn claim(&self) -> Result<(), InputError> {
+        let url = join(self.prefix, CLAIM);
+        let mine = Bytes::from(format!("{:032x}\n", rand::random::<u128>()));
+        // Not created: by another upload, or by this one whose answer was lost.
+        let claimed = self.store.put_if_absent(&url, mine.clone()).await?
+            || self.store.get_range(&url, 0..u64::try_from(mine.len()).unwrap_or(u64::MAX)).await? == mine;
+        if claimed { Ok(()) } else { Err(InputError::Taken(self.prefix.to_owned())) }
     }
 
     /// A file ends: with a line end, or the last word of one would join the first of the next.
@@ -152,49 +174,4 @@ impl Objects<'_> {
         }
         Ok(())
     }
-}
-
-/// All files in order, and what they sum up to.
-fn find(path: &Path) -> Result<(Vec<PathBuf>, UploadProgress), InputError> {
-    let local = |detail: String| InputError::Local { path: path.to_owned(), detail };
-    let metadata = std::fs::metadata(path).map_err(|e| local(e.to_string()))?;
-    let (mut files, mut counts) = (Vec::new(), UploadProgress::default());
-    let mut folders = Vec::new();
-    if metadata.is_dir() {
-        folders.push(path.to_owned());
-    } else {
-        counts.bytes_total = metadata.len();
-        files.push(path.to_owned());
-    }
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else {
-            tracing::warn!(path = %folder.display(), "folder skipped: not readable");
-            counts.skipped = counts.skipped.saturating_add(1);
-            continue;
-        };
-        for entry in entries.flatten() {
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
-                Ok(metadata) if metadata.is_file() => {
-                    counts.bytes_total = counts.bytes_total.saturating_add(metadata.len());
-                    files.push(entry.path());
-                }
-                _ => {}
-            }
-        }
-        if files.len() > FILES_MAX {
-            return Err(local(format!("more than {FILES_MAX} files; name a smaller folder")));
-        }
-    }
-    files.sort_unstable();
-    counts.files_total = u64::try_from(files.len()).unwrap_or(u64::MAX);
-    Ok((files, counts))
-}
-
-/// The content of a file that is text; none when it is not.
-fn open_text(path: &Path) -> io::Result<Option<impl Read + use<>>> {
-    let mut file = File::open(path)?;
-    let mut start = Vec::new();
-    file.by_ref().take(SNIFF_BYTES).read_to_end(&mut start)?;
-    Ok(if start.contains(&0) { None } else { Some(io::Cursor::new(start).chain(file)) })
 }

@@ -165,9 +165,12 @@ async fn fetch(connection: &Connection, job: &Job) -> Result<Vec<Vec<u8>>, Failu
 const PART_BYTES_MAX: u64 = 1 << 30;
 
 fn size(path: &std::path::Path) -> Result<u64, Failure> {
-    let metadata = std::fs::symlink_metadata(path)?;
-    if !metadata.is_dir() {
-        return Ok(if metadata.is_file() { metadata.len() } else { 0 });
+    if !std::fs::symlink_metadata(path)?.is_dir() {
+        // As the upload takes it: a link counts when it leads to a file.
+        return Ok(std::fs::metadata(path)
+            .ok()
+            .filter(std::fs::Metadata::is_file)
+            .map_or(0, |file| file.len()));
     }
     let mut total = 0;
     for entry in std::fs::read_dir(path)? {

@@ -1,7 +1,7 @@
 //! `farquorum job`: map/reduce jobs. `run` uploads local input, submits, and watches; the job itself lives in the
 //! cluster, so it goes on when this command goes away.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,9 +12,16 @@ use super::cluster::Connection;
 use super::{job_view as view, job_watch as watch, reference};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
-use crate::output::{self, Show};
+use crate::output::{self, Format, Show};
 use crate::runtime;
 use farquorum_proto::v1::{InputSplit, Job, JobSpec, JobState};
+use farquorum_storage::{Store, join};
+
+/// Least input of one map task: a task costs three commits, so one for a few bytes is all cost.
+const SPLIT_BYTES_MIN: u64 = 1 << 10;
+
+/// Folder below the output that holds what was uploaded for its jobs, one folder for each run.
+const INPUT: &str = "_input";
 
 /// `farquorum job`
 #[derive(Debug, Args)]
@@ -61,6 +68,9 @@ struct RunArgs {
     /// What to do
     kind: JobKind,
     /// Local file or folder, which is uploaded first, or s3://bucket/key-or-prefix (gs://, az://)
+    ///
+    /// Of a folder: all text files in it and in its subfolders. Links are followed to files, not to folders. What is left
+    /// out is counted on standard error. The upload stays below OUTPUT/_input/, in a folder of this run's own.
     #[arg(long)]
     input: String,
     /// s3://bucket/prefix: parts and manifest appear below it; without it, a new prefix in the cluster's bucket
@@ -69,8 +79,9 @@ struct RunArgs {
     /// Reduce tasks, and so output parts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     reducers: u32,
-    /// Input of one map task
-    #[arg(long, default_value_t = farquorum_worker::SPLIT_BYTES_DEFAULT, value_name = "BYTES")]
+    /// Input of one map task, at least 1024
+    #[arg(long, default_value_t = farquorum_worker::SPLIT_BYTES_DEFAULT, value_name = "BYTES",
+        value_parser = clap::value_parser!(u64).range(SPLIT_BYTES_MIN..))]
     split_bytes: u64,
     /// Submit and return
     #[arg(long)]
@@ -81,7 +92,7 @@ struct RunArgs {
 pub(crate) fn run(global: &Global, args: JobArgs) -> Result<ExitCode, Failure> {
     match args.verb {
         Verb::Run(args) => run_job(global, &args),
-        Verb::Reference { input } => print_reference(&input),
+        Verb::Reference { input } => print_reference(global, &input),
         Verb::List => {
             let list = runtime::block_on(async {
                 Ok(Connection::open(global).await?.cluster.jobs().list().await?)
@@ -186,14 +197,16 @@ pub(crate) struct Plan {
 /// Uploads local input, cuts it into splits, submits the job; gives its id.
 pub(crate) async fn submit(connection: &Connection, plan: &Plan) -> Result<u64, Failure> {
     let store = connection.store()?;
+    check_output(&store, &plan.output)?;
+    // One per run of this command: a repeated submit is the same job, and no other one has its input.
+    let run = format!("{:032x}", rand::random::<u128>());
     let urls = if plan.input.contains("://") {
         vec![plan.input.clone()]
     } else {
-        let prefix = format!("{}/_input", plan.output.trim_end_matches('/'));
+        let prefix = join(&join(&plan.output, INPUT), &run);
         upload(&store, Path::new(&plan.input), &prefix).await?
     };
-    let splits =
-        farquorum_worker::plan_splits(&store, &urls, plan.split_bytes, "").await.map_err(Failure::usage)?;
+    let splits = farquorum_worker::plan_splits(&store, &urls, plan.split_bytes, "").await?;
     let inputs = splits.into_iter().map(|split| InputSplit {
         url: split.url,
         offset: split.offset,
@@ -205,13 +218,25 @@ pub(crate) async fn submit(connection: &Connection, plan: &Plan) -> Result<u64, 
         inputs: inputs.collect(),
         output: plan.output.clone(),
         reducers: plan.reducers,
-        // One per run of this command: a repeated submit is the same job.
-        idempotency_key: format!("{:032x}", rand::random::<u128>()),
+        idempotency_key: run,
     };
     Ok(connection.cluster.jobs().submit(spec).await?.id)
 }
 
-async fn upload(store: &farquorum_storage::Store, path: &Path, prefix: &str) -> Result<Vec<String>, Failure> {
+/// Workers write the output, so it is somewhere that all of them reach: nothing is uploaded before that is sure.
+fn check_output(store: &Store, output: &str) -> Result<(), Failure> {
+    let scheme = output.split_once("://").map(|(scheme, _)| scheme);
+    if scheme.is_none_or(|scheme| scheme == "file") {
+        return Err(Failure::usage(format!(
+            "--output {output:?} is no place that every worker reaches; allowed are s3://bucket/prefix, \
+             gs://bucket/prefix and az://container/prefix"
+        ))
+        .hint(format!("--output {}", join(store.bucket_url(), "results"))));
+    }
+    store.writer(&join(output, INPUT)).map(drop).map_err(Failure::from)
+}
+
+async fn upload(store: &Store, path: &Path, prefix: &str) -> Result<Vec<String>, Failure> {
     let bar = watch::bytes_bar("upload");
     let uploaded = farquorum_worker::upload(store, path, prefix, |progress| {
         bar.set_length(progress.bytes_total);
@@ -219,16 +244,41 @@ async fn upload(store: &farquorum_storage::Store, path: &Path, prefix: &str) -> 
     })
     .await;
     bar.finish_and_clear();
-    let uploaded = uploaded.map_err(Failure::usage)?;
-    if uploaded.progress.skipped > 0 && std::io::stderr().is_terminal() {
-        let skipped = uploaded.progress.skipped;
-        output::say_aside(&format!("{skipped} files were skipped: not text, or not readable"));
+    let uploaded = uploaded?;
+    let skipped = uploaded.progress.skipped;
+    if skipped.total() > 0 {
+        output::say_aside(&format!("skipped in {}: {skipped}", path.display()));
     }
     Ok(uploaded.urls)
 }
 
-fn print_reference(input: &Path) -> Result<ExitCode, Failure> {
+/// How often a word occurs.
+#[derive(Serialize)]
+struct Word {
+    word: String,
+    count: u64,
+}
+
+/// In byte order of the words.
+#[derive(Serialize)]
+struct Words {
+    words: Vec<Word>,
+}
+
+impl Show for Words {
+    fn table(&self) -> String {
+        self.words.iter().map(|word| format!("{}\t{}", word.word, word.count)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn print_reference(global: &Global, input: &Path) -> Result<ExitCode, Failure> {
     let counts = reference::count(input)?;
+    if global.output != Format::Table {
+        let mut words: Vec<Word> = counts.into_iter().map(|(word, count)| Word { word, count }).collect();
+        words.sort_by(|one, other| one.word.cmp(&other.word));
+        output::print(global.output, &Words { words })?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut out = std::io::stdout().lock();
     for part in reference::parts(&counts, 1) {
         output::until_closed(out.write_all(&part))?;

@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use crate::output::{Show, bytes, rows};
 
+/// URLs of parts that a person is shown; `storage list` shows any number.
+const PARTS_SHOWN: usize = 10;
+
 /// One job.
 #[derive(Serialize)]
 pub(crate) struct Row {
@@ -94,6 +97,11 @@ impl Show for Row {
         }
         if !self.parts.is_empty() {
             text.push_str(&format!("\n\noutput: {} parts below {}", self.parts.len(), self.output));
+            let shown = self.parts.iter().take(PARTS_SHOWN).map(|part| format!("\n  {part}"));
+            text.push_str(&shown.collect::<String>());
+            if self.parts.len() > PARTS_SHOWN {
+                text.push_str(&format!("\n  ... (farquorum storage list {})", self.output));
+            }
         }
         text
     }

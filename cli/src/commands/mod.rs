@@ -27,6 +27,7 @@ pub(crate) mod rollout;
 pub(crate) mod status;
 pub(crate) mod storage;
 mod storage_get;
+mod storage_list;
 mod storage_workers;
 pub(crate) mod task;
 pub(crate) mod transfer;

@@ -1,7 +1,7 @@
 //! `farquorum job reference`: the expected result of a word count, by the simplest program that gives it: one process,
 //! one map, everything in memory. It shares no code with the job's map, shuffle and reduce; it only follows the
-//! documented format: text files are those without a zero byte at their start (links are not followed); words by
-//! Unicode segmentation, lower-cased; one line `word<TAB>count` each, in byte order; a word's part is the 64-bit FNV-1a
+//! documented format: text files are regular ones without a zero byte at their start (links are followed to files, not
+//! to folders); words by Unicode segmentation, lower-cased; one line `word<TAB>count` each, in byte order; a word's part is the 64-bit FNV-1a
 //! of its bytes modulo the number of parts.
 
 use std::collections::HashMap;
@@ -58,14 +58,19 @@ pub(crate) fn parts(counts: &HashMap<String, u64>, reducers: u32) -> Vec<Vec<u8>
 fn files(input: &Path) -> Result<Vec<PathBuf>, Failure> {
     let metadata =
         std::fs::metadata(input).map_err(|error| Failure::failed(format!("{}: {error}", input.display())))?;
-    if !metadata.is_dir() {
+    if metadata.is_file() {
         return Ok(vec![input.to_owned()]);
+    }
+    if !metadata.is_dir() {
+        return Err(Failure::usage(format!("{}: neither a file nor a folder", input.display())));
     }
     let mut all = Vec::new();
     for entry in std::fs::read_dir(input)? {
-        let entry = entry?;
-        if !entry.file_type()?.is_symlink() {
-            all.extend(files(&entry.path())?);
+        let path = entry?.path();
+        let own = std::fs::symlink_metadata(&path)?;
+        // Of what a link leads to, and of what is special (a pipe would be waited for), only regular files count.
+        if own.is_dir() || std::fs::metadata(&path).is_ok_and(|target| target.is_file()) {
+            all.extend(files(&path)?);
         }
     }
     Ok(all)

@@ -29,6 +29,11 @@ enum Verb {
     /// Exit code 1 when the store does not keep its promises, or when a registered worker could not say whether it does:
     /// it failed, is offline, or did not answer in time.
     Check(CheckArgs),
+    /// List objects: all below a prefix, or the one of that name
+    List {
+        /// s3://bucket/prefix; without it, the cluster's bucket
+        prefix: Option<String>,
+    },
     /// Write an object to standard output
     Get {
         /// s3://bucket/key
@@ -113,6 +118,7 @@ impl Show for Checks {
 pub(crate) fn run(global: &Global, args: &StorageArgs) -> Result<ExitCode, Failure> {
     match &args.verb {
         Verb::Check(args) => run_check(global, args),
+        Verb::List { prefix } => super::storage_list::run(global, prefix.as_deref()),
         Verb::Get { url } => super::storage_get::run(global, url),
     }
 }

@@ -14,9 +14,9 @@ use crate::runtime;
 pub(super) fn run(global: &Global, url: &str) -> Result<ExitCode, Failure> {
     runtime::block_on(async {
         let store = Connection::open(global).await?.store()?;
-        let object = store.head(url).await.map_err(Failure::failed)?;
+        let object = store.head(url).await?;
         let mut reader = store.reader(url, 0..object.length);
-        while let Some(piece) = reader.next().await.map_err(Failure::failed)? {
+        while let Some(piece) = reader.next().await? {
             until_closed(std::io::stdout().lock().write_all(&piece))?;
         }
         until_closed(std::io::stdout().lock().flush())

@@ -70,7 +70,7 @@ pub enum StoreError {
         max: u64,
     },
     /// Everything else: not reachable, out of space, a broken answer. Retries are already used up.
-    #[error("cannot {operation} {url}: {detail}; is the store up? `farquorum storage check` tells")]
+    #[error("cannot {operation} {url}: {detail}")]
     Failed {
         /// What was tried.
         operation: &'static str,

@@ -7,7 +7,7 @@ use crate::lab::Lab;
 use farquorum_core::InputSplit;
 use farquorum_core::work::{Map, Object, Publish, Reduce, Report};
 use farquorum_worker::tasks::{Manifest, TaskError, partition_of};
-use farquorum_worker::{InputError, plan_splits, resolve, upload};
+use farquorum_worker::{InputError, Skipped, plan_splits, resolve, upload};
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -169,15 +169,40 @@ async fn a_folder_is_uploaded_as_text_in_order() {
     {
         std::fs::write(folder.path().join(name), content).unwrap();
     }
-    std::os::unix::fs::symlink(folder.path(), folder.path().join("circle")).unwrap();
+    for (name, target) in
+        [("circle", folder.path()), ("dangling", "nowhere".as_ref()), ("zz", "a.txt".as_ref())]
+    {
+        std::os::unix::fs::symlink(target, folder.path().join(name)).unwrap();
+    }
+    // Nobody writes to it: who opens it waits for ever.
+    nix::unistd::mkfifo(&folder.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let mut last = None;
     let done = upload(&lab.store, folder.path(), &format!("{BUCKET}/up"), |p| last = Some(p)).await.unwrap();
     assert_eq!(done.urls, [format!("{BUCKET}/up/input-00000")]);
-    assert_eq!(lab.text(&done.urls[0]).await, "one\ntwo\nthree\n");
-    assert_eq!((done.progress.files, done.progress.files_total, done.progress.skipped), (4, 4, 1));
+    assert_eq!(lab.text(&done.urls[0]).await, "one\ntwo\nthree\none\n");
+    assert_eq!((done.progress.files, done.progress.files_total), (5, 5));
+    assert_eq!(done.progress.skipped, Skipped { not_text: 1, not_readable: 0, links: 2, special: 1 });
     assert_eq!(last, Some(done.progress));
-    assert_eq!(resolve(&lab.store, &format!("{BUCKET}/up")).await.unwrap().len(), 1);
-    assert_eq!(resolve(&lab.store, BUCKET).await.unwrap().len(), 1);
+    // The object and the claim.
+    assert_eq!(resolve(&lab.store, &format!("{BUCKET}/up")).await.unwrap().len(), 2);
+    assert_eq!(resolve(&lab.store, BUCKET).await.unwrap().len(), 2);
+    let pipe = folder.path().join("pipe");
+    let error = upload(&lab.store, &pipe, &format!("{BUCKET}/pipe"), |_| {}).await.unwrap_err();
+    assert!(error.to_string().contains("it is a pipe, a socket or a device"), "{error}");
+}
+
+#[tokio::test]
+async fn an_upload_never_replaces_what_another_one_brought() {
+    let lab = Lab::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (mine, theirs) = (folder.path().join("mine"), folder.path().join("theirs"));
+    std::fs::write(&mine, "mine\n").unwrap();
+    std::fs::write(&theirs, "theirs\n").unwrap();
+    let prefix = format!("{BUCKET}/input");
+    let done = upload(&lab.store, &mine, &prefix, |_| {}).await.unwrap();
+    let error = upload(&lab.store, &theirs, &prefix, |_| {}).await.unwrap_err();
+    assert!(matches!(&error, InputError::Taken(taken) if *taken == prefix), "{error}");
+    assert_eq!(lab.text(&done.urls[0]).await, "mine\n");
 }
 
 #[tokio::test]
