@@ -12,6 +12,7 @@ mod output;
 mod paths;
 mod runtime;
 mod sim;
+mod yaml;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::yaml;
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -30,7 +31,7 @@ pub(crate) fn print<T: Show>(format: Format, data: &T) -> Result<(), Failure> {
     let text = match format {
         Format::Table => data.table(),
         Format::Json => serde_json::to_string_pretty(data).map_err(Failure::failed)?,
-        Format::Yaml => serde_yaml_ng::to_string(data).map_err(Failure::failed)?.trim_end().to_owned(),
+        Format::Yaml => yaml::text(&serde_yaml_ng::to_value(data).map_err(Failure::failed)?),
     };
     write_line(&text)
 }
@@ -64,13 +65,30 @@ pub(crate) fn rows<const N: usize>(
     grid(headings.map(str::to_owned).into(), rows.into_iter().map(Vec::from))
 }
 
+/// Longest cell of a table: longer than any URL or message of one line, and no value makes every row endless.
+const CELL_CHARS_MAX: usize = 400;
+
+/// Text as it may stand on one line of a terminal: control characters as in Rust, such as `\n` and `\u{1b}`, and not
+/// more than so many characters of what is longer.
+pub(crate) fn cell(text: &str, chars_max: usize) -> String {
+    let mut line = String::new();
+    for (place, char) in text.chars().enumerate() {
+        if place >= chars_max {
+            line.push_str("...");
+            break;
+        }
+        if char.is_control() { line.extend(char.escape_debug()) } else { line.push(char) }
+    }
+    line
+}
+
 /// A plain table whose width is known only when it is printed.
 pub(crate) fn grid(headings: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|text| cell(text, CELL_CHARS_MAX)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -109,6 +127,15 @@ mod tests {
         ] {
             assert_eq!(bytes(count), text);
         }
+    }
+
+    #[test]
+    fn what_is_in_a_cell_stays_on_its_line_and_commands_no_terminal() {
+        let row = ["a\nb\r".to_owned(), "\u{1b}[31mred\tÊtre".to_owned(), "x".repeat(1 << 20)];
+        let text = rows(["ONE", "TWO", "THREE"], [row]);
+        let [_, line] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert!(line.starts_with(r"a\nb\r  \u{1b}[31mred\tÊtre  xxx") && line.ends_with("xxx..."), "{line}");
+        assert!(line.len() < 600, "{}", line.len());
     }
 
     #[test]

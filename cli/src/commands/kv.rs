@@ -1,7 +1,7 @@
 //! `farquorum kv`: the linearizable key-value store. Keys and values are bytes: arguments are taken as they are typed,
-//! and what is not UTF-8 is printed as `base64:...`.
+//! `get` writes them as they are, and JSON says how it encodes them.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use base64::Engine as _;
@@ -34,6 +34,10 @@ enum Verb {
         value: String,
     },
     /// Print a value; exit code 1 when the key is absent
+    ///
+    /// The bytes as they are, so `kv get KEY > FILE` gives back what `kv set KEY - < FILE` took; only on a terminal a line
+    /// end follows a value that has none. With -o json and -o yaml, `value` is the text itself when `encoding` is "text",
+    /// and base64 (RFC 4648) when it is "base64": the value is not UTF-8 then.
     Get {
         /// Key
         key: String,
@@ -57,6 +61,9 @@ enum Verb {
         value: String,
     },
     /// List keys and values in byte order
+    ///
+    /// The table shows control characters escaped, and the start of long values. -o json and -o yaml give all, encoded as
+    /// by `kv get`, and likewise `key` by `key_encoding`.
     List {
         /// Only keys that begin with this
         #[arg(default_value = "")]
@@ -64,16 +71,50 @@ enum Verb {
     },
 }
 
+/// Longest start of a value that a table shows.
+const VALUE_CHARS_MAX: usize = 60;
+
+/// How bytes stand in JSON and YAML.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Encoding {
+    /// They are UTF-8.
+    Text,
+    /// They are not.
+    Base64,
+}
+
 #[derive(Serialize)]
 struct Pair {
     key: String,
+    key_encoding: Encoding,
     value: String,
+    encoding: Encoding,
     revision: u64,
+    /// Length of the value.
+    #[serde(skip)]
+    bytes: usize,
 }
 
 impl From<KeyValue> for Pair {
     fn from(kv: KeyValue) -> Self {
-        Self { key: text(&kv.key), value: text(&kv.value), revision: kv.revision }
+        let ((key, key_encoding), (value, encoding)) = (encoded(&kv.key), encoded(&kv.value));
+        Self { key, key_encoding, value, encoding, revision: kv.revision, bytes: kv.value.len() }
+    }
+}
+
+impl Pair {
+    /// One line for a person.
+    fn shown(&self) -> [String; 3] {
+        let text = |text: &str, encoding, chars_max| {
+            let mark = if encoding == Encoding::Base64 { "base64:" } else { "" };
+            output::cell(&format!("{mark}{text}"), chars_max)
+        };
+        let mut value = text(&self.value, self.encoding, VALUE_CHARS_MAX);
+        if self.value.chars().count() > VALUE_CHARS_MAX {
+            value.push_str(&format!(" ({} bytes)", self.bytes));
+        }
+        [text(&self.key, self.key_encoding, usize::MAX), value, self.revision.to_string()]
     }
 }
 
@@ -90,8 +131,7 @@ struct Pairs {
 
 impl Show for Pairs {
     fn table(&self) -> String {
-        let row = |pair: &Pair| [pair.key.clone(), pair.value.clone(), pair.revision.to_string()];
-        rows(["KEY", "VALUE", "REVISION"], self.items.iter().map(row))
+        rows(["KEY", "VALUE", "REVISION"], self.items.iter().map(Pair::shown))
     }
 }
 
@@ -111,10 +151,18 @@ impl Show for Written {
     }
 }
 
-fn text(bytes: &Bytes) -> String {
+fn encoded(bytes: &Bytes) -> (String, Encoding) {
     match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => format!("base64:{}", STANDARD.encode(bytes)),
+        Ok(text) => (text.to_owned(), Encoding::Text),
+        Err(_) => (STANDARD.encode(bytes), Encoding::Base64),
+    }
+}
+
+/// Bytes inside a message.
+fn quoted(bytes: &Bytes) -> String {
+    match encoded(bytes) {
+        (text, Encoding::Text) => output::cell(&format!("{text:?}"), VALUE_CHARS_MAX),
+        (text, Encoding::Base64) => output::cell(&format!("base64 {text}"), VALUE_CHARS_MAX),
     }
 }
 
@@ -148,8 +196,7 @@ async fn verb(global: &Global, connection: &Connection, verb: Verb) -> Result<()
                 let revision = answer.current.map(|kv| kv.revision).unwrap_or_default();
                 return output::print(global.output, &Written { revision, existed: None });
             }
-            let there =
-                answer.current.map_or_else(|| "absent".to_owned(), |kv| format!("{:?}", text(&kv.value)));
+            let there = answer.current.map_or_else(|| "absent".to_owned(), |kv| quoted(&kv.value));
             Err(Failure::new(
                 Kind::Refused,
                 format!("{key:?} was not set: its value is {there}, not the expected one"),
@@ -164,9 +211,10 @@ async fn get(global: &Global, connection: &Connection, key: String, stale: bool)
         return Err(Failure::failed(format!("there is no key {key:?}")));
     };
     if global.output == Format::Table {
-        // The bytes as they are, so that a value can be piped.
         let mut out = std::io::stdout().lock();
-        return output::until_closed(out.write_all(&pair.value).and_then(|()| writeln!(out)));
+        let end: &[u8] = if out.is_terminal() && !pair.value.ends_with(b"\n") { b"\n" } else { b"" };
+        let written = out.write_all(&pair.value).and_then(|()| out.write_all(end));
+        return output::until_closed(written.and_then(|()| out.flush()));
     }
     output::print(global.output, &Pair::from(pair))
 }

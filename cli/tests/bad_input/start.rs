@@ -66,7 +66,7 @@ fn a_corrupt_data_folder_is_named_and_left_alone() {
         std::fs::write(table, &intact[table]).unwrap();
     }
     up(&sim, &[]).ok();
-    assert_eq!(sim.ok(&["kv", "get", "kept"]), "value\n");
+    assert_eq!(sim.ok(&["kv", "get", "kept"]), "value");
     sim.down(false);
     tables.iter().filter(|table| table.exists()).for_each(|table| flip(table));
     up(&sim, &["--fresh"]).ok();

@@ -15,13 +15,13 @@ pub(crate) fn semantics(sim: &Sim) {
     ran(sim, &["kv", "get", "city"]).code(1).says(&["there is no key \"city\""]);
     ran(sim, &["kv", "get", "city", "-o", "json"]).code(1).says(&["there is no key"]);
     ran(sim, &["kv", "set", "city", "Lyon"]).ok().prints(&["ok (revision "]);
-    assert_eq!(ran(sim, &["kv", "get", "city"]).ok().out, b"Lyon\n");
+    assert_eq!(ran(sim, &["kv", "get", "city"]).ok().out, b"Lyon");
 
     let refused = ran(sim, &["kv", "cas", "city", "--expect", "Paris", "Rome"]);
     refused.code(4).says(&["\"city\" was not set", "its value is \"Lyon\", not the expected one"]);
     ran(sim, &["kv", "cas", "city", "Rome"]).code(4).says(&["its value is \"Lyon\""]);
     ran(sim, &["kv", "cas", "village", "--expect", "x", "Rome"]).code(4).says(&["its value is absent"]);
-    assert_eq!(ran(sim, &["kv", "get", "city"]).ok().out, b"Lyon\n", "a refused write was done");
+    assert_eq!(ran(sim, &["kv", "get", "city"]).ok().out, b"Lyon", "a refused write was done");
     let before = revision(sim, "city");
     ran(sim, &["kv", "cas", "city", "--expect", "Lyon", "Rome"]).ok();
     assert!(revision(sim, "city") > before);
@@ -42,7 +42,7 @@ pub(crate) fn semantics(sim: &Sim) {
     while !all_applied(&sim.json(&["status"])) {
         assert!(std::time::Instant::now() < until, "a follower stays behind");
     }
-    assert_eq!(ran(sim, &["kv", "get", "river", "--stale"]).ok().text(), "Rhône\n");
+    assert_eq!(ran(sim, &["kv", "get", "river", "--stale"]).ok().text(), "Rhône");
 
     assert_eq!(ran(sim, &["kv", "del", "city", "-o", "json"]).ok().json()["existed"], json!(true));
     ran(sim, &["kv", "del", "city"]).ok().prints(&["was not there"]);
@@ -61,14 +61,26 @@ pub(crate) fn sizes_and_bytes(sim: &Sim) {
     let all_bytes: Vec<u8> = (0..=255).filter(|byte| *byte != 0x1b).collect();
     set("bytes", &all_bytes).ok();
     let printed = ran(sim, &["kv", "get", "bytes"]).ok().out;
-    assert_eq!(printed, [&all_bytes[..], b"\n"].concat());
-    let value = ran(sim, &["kv", "get", "bytes", "-o", "json"]).ok().json()["value"].clone();
-    assert!(value.as_str().unwrap().starts_with("base64:AAECAwQF"), "{value}");
+    assert!(printed == all_bytes, "what was written is not what is read: {printed:?}");
+    let pair = ran(sim, &["kv", "get", "bytes", "-o", "json"]).ok().json();
+    assert!(pair["value"].as_str().unwrap().starts_with("AAECAwQF"), "{pair}");
+    assert_eq!((&pair["encoding"], &pair["key_encoding"]), (&json!("base64"), &json!("text")));
+    set("looks", b"base64:AP8K").ok();
+    let pair = ran(sim, &["kv", "get", "looks", "-o", "json"]).ok().json();
+    assert_eq!((&pair["value"], &pair["encoding"]), (&json!("base64:AP8K"), &json!("text")));
     set("empty", b"").ok();
-    assert_eq!(ran(sim, &["kv", "get", "empty"]).ok().out, b"\n");
+    assert_eq!(ran(sim, &["kv", "get", "empty"]).ok().out, b"");
 
     set("long", &vec![b'x'; VALUE_BYTES_MAX]).ok();
-    assert_eq!(ran(sim, &["kv", "get", "long"]).ok().out.len(), VALUE_BYTES_MAX + 1);
+    assert_eq!(ran(sim, &["kv", "get", "long"]).ok().out.len(), VALUE_BYTES_MAX);
+    set("lines", b"one\r\n\x1b[31mtwo").ok();
+    let listed =
+        ran(sim, &["kv", "list", "l"]).ok().prints(&[r"one\r\n\u{1b}[31mtwo", "xxx... (1048576 bytes)"]);
+    assert!(
+        listed.text().lines().count() == 4 && listed.text().lines().all(|line| line.len() < 120),
+        "{listed}"
+    );
+    ran(sim, &["kv", "del", "lines"]).ok();
     ran(sim, &["kv", "del", "long"]).ok();
     set("long", &vec![b'x'; VALUE_BYTES_MAX + 1]).code(2).says(&[
         "the value has 1048577 bytes",
