@@ -25,6 +25,9 @@ pub(crate) struct Args {
 /// Heading of the options that every command takes, below its own.
 const EVERYWHERE: &str = "Options of every command";
 
+/// Longest time of one call without `--timeout`.
+const CALL_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Options of every command.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct Global {
@@ -41,9 +44,9 @@ pub(crate) struct Global {
     /// Set one key of the configuration, as TOML (repeatable): --set raft.heartbeat_ms=50
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-    /// Give up after this many seconds
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
-    pub(crate) timeout: f64,
+    /// Give up a call to the cluster after this many seconds [default: 10]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<f64>,
 }
 
 impl Global {
@@ -61,7 +64,12 @@ impl Global {
 
     /// Longest time of one call.
     pub(crate) fn deadline(&self) -> std::time::Duration {
-        std::time::Duration::from_secs_f64(self.timeout)
+        self.limit().unwrap_or(CALL_MAX)
+    }
+
+    /// What `--timeout` says, if it was given.
+    pub(crate) fn limit(&self) -> Option<std::time::Duration> {
+        self.timeout.map(std::time::Duration::from_secs_f64)
     }
 }
 
@@ -94,7 +102,7 @@ pub(crate) enum Command {
     Transfer(commands::transfer::TransferArgs),
     /// Update the hosts one after another while the cluster serves
     Rollout(commands::rollout::RolloutArgs),
-    /// Object storage: check that it does what jobs rely on
+    /// Object storage: check that it does what jobs rely on, list and read objects
     Storage(commands::storage::StorageArgs),
     /// The configuration: check, show, explain
     Config(commands::config::ConfigArgs),
@@ -111,6 +119,9 @@ pub(crate) enum Command {
     /// The local simulation
     Sim(SimArgs),
     /// Record round trips and what they cost, to compare a simulation with a real deployment
+    ///
+    /// All but `--only rtt` writes to the key-value store, to at most 132 keys below `measure/`, which are deleted at the
+    /// end, also after Ctrl-C. A simulation's nodes are killed for `election`.
     Measure(commands::measure::MeasureArgs),
     /// Measure this build and print the figures
     Bench(commands::bench::BenchArgs),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::cluster::Connection;
 use crate::args::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::output::{self, Show, rows};
 use crate::runtime;
 
@@ -77,6 +77,8 @@ struct SubmitArgs {
     #[arg(long, default_value = "", hide_default_value = true)]
     key: String,
     /// Wait until it is over; exit code 1 when it failed
+    ///
+    /// As long as it takes, or as --timeout says: then, and after Ctrl-C, the task goes on.
     #[arg(long)]
     wait: bool,
 }
@@ -214,10 +216,14 @@ impl Show for Rows {
 
 /// Runs a verb.
 pub(crate) fn run(global: &Global, args: TaskArgs) -> Result<ExitCode, Failure> {
+    let verb = match args.verb {
+        Verb::Submit(args) => return submit(global, args),
+        other => other,
+    };
     runtime::block_on(async {
         let connection = Connection::open(global).await?;
-        match args.verb {
-            Verb::Submit(args) => submit(global, &connection, args).await,
+        match verb {
+            Verb::Submit(_) => Ok(()),
             Verb::Get { id } => {
                 let task = connection.cluster.tasks().get(id).await?.task.unwrap_or_default();
                 output::print(global.output, &Row::from(task))
@@ -232,7 +238,7 @@ pub(crate) fn run(global: &Global, args: TaskArgs) -> Result<ExitCode, Failure> 
     Ok(ExitCode::SUCCESS)
 }
 
-async fn submit(global: &Global, connection: &Connection, args: SubmitArgs) -> Result<(), Failure> {
+fn submit(global: &Global, args: SubmitArgs) -> Result<ExitCode, Failure> {
     if let Err(error) = serde_json::from_str::<serde_json::Value>(&args.payload) {
         return Err(Failure::usage(format!("the payload is not JSON: {error}")));
     }
@@ -246,18 +252,43 @@ async fn submit(global: &Global, connection: &Connection, args: SubmitArgs) -> R
         idempotency_key: args.key,
         worker: args.worker,
     };
-    let mut task = connection.cluster.tasks().submit(spec).await?.task.unwrap_or_default();
-    if args.wait {
-        task = until_over(connection, task).await?;
-    }
+    let submitted = runtime::block_on(async {
+        Ok(Connection::open(global).await?.cluster.tasks().submit(spec).await?.task.unwrap_or_default())
+    })?;
+    let task = if args.wait { wait(global, submitted)? } else { submitted };
     let failed = matches!(task.state(), TaskState::Failed | TaskState::Cancelled);
     let row = Row::from(task);
     output::print(global.output, &row)?;
     if failed {
         Err(Failure::failed(format!("task {} {}: {}", row.id, row.state, row.error)))
     } else {
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Waits for a task that goes on without this command.
+fn wait(global: &Global, task: v1::Task) -> Result<v1::Task, Failure> {
+    let id = task.id;
+    output::say_aside(&format!("task {id} is submitted; waiting until it is over"));
+    let waited = runtime::block_on(async {
+        let connection = Connection::open(global).await?;
+        let over = until_over(&connection, task);
+        let Some(limit) = global.limit() else { return Ok(over.await?) };
+        let late = |_| {
+            let message = format!("task {id} is not over within {} s; it goes on", limit.as_secs_f64());
+            Failure::new(Kind::NotAvailable, message)
+        };
+        Ok(tokio::time::timeout(limit, over).await.map_err(late)??)
+    });
+    waited.map_err(|failure| {
+        let failure = match failure.kind() {
+            Kind::Interrupted => {
+                Failure::new(Kind::Interrupted, format!("task {id} goes on without this command"))
+            }
+            _ => failure,
+        };
+        failure.hint(format!("farquorum task get {id}, or farquorum task cancel {id}"))
+    })
 }
 
 /// Looks at the task until it is over.

@@ -37,6 +37,7 @@ const PARTS: &[Part] = &[
     ("kv: sizes and bytes", kv::sizes_and_bytes),
     ("tasks: what a kind does", tasks::kinds),
     ("tasks: what is refused", tasks::refusals),
+    ("tasks: a wait with an end", tasks::bounded_wait),
     ("jobs: the result is the reference", jobs::equals_the_reference),
     ("jobs: detach and follow", jobs::detach_and_follow),
     ("jobs: bad input", jobs::bad_input),

@@ -8,7 +8,8 @@ use crate::ran;
 /// Submits and waits; the task as JSON.
 fn done(sim: &Sim, kind: &str, payload: &Value, extra: &[&str]) -> Value {
     let payload = payload.to_string();
-    ran(sim, &[&["task", "submit", kind, &payload, "--wait", "-o", "json"], extra].concat()).ok().json()
+    let args = [&["task", "submit", kind, &payload, "--wait", "-o", "json"], extra].concat();
+    ran(sim, &args).code(0).says(&["is submitted; waiting until it is over"]).json()
 }
 
 /// What the kinds do, and how they fail.
@@ -43,6 +44,17 @@ pub(crate) fn kinds(sim: &Sim) {
     fails(json!({ "argv": ["sleep", "600"] }), &["--timeout-ms", "200"], &["timed out after 200 ms"]);
     fails(json!({ "argv": ["/nonexistent"] }), &[], &["/nonexistent"]);
     fails(json!({ "argvv": [] }), &[], &["unknown field `argvv`", "expected one of `argv`"]);
+}
+
+/// A wait ends when its time is over; the task does not.
+pub(crate) fn bounded_wait(sim: &Sim) {
+    let long = r#"{"argv": ["sleep", "600"]}"#;
+    let late = ran(sim, &["task", "submit", "command", long, "--wait", "--timeout", "0.5"]).code(3);
+    let id = late.err.split_whitespace().nth(1).unwrap().to_owned();
+    let late = late.says(&[&format!("task {id} is not over within 0.5 s; it goes on")]);
+    let late = late.says(&[&format!("try: farquorum task get {id}")]);
+    assert!(late.text().is_empty(), "{late}");
+    assert!(ran(sim, &["task", "cancel", &id, "-o", "json"]).ok().json()["state"] == "cancelled");
 }
 
 /// What is not done says why, with the exit code for it.
