@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farquorum_client::{Cluster, Context, ContextError, Contexts, Place, Timing};
+use farquorum_client::{ClientError, Cluster, Context, ContextError, Contexts, Place, Timing};
 use farquorum_config::Detours;
 use farquorum_proto::v1::{NodeStatus, RaftRole};
 use farquorum_storage::{StorageSettings, Store};
@@ -31,6 +31,26 @@ pub(crate) fn place(global: &Global) -> Result<Place, Failure> {
         None => contexts.chosen(),
     };
     place.map_err(no_context)
+}
+
+/// Why a node did not say how it is.
+#[derive(Debug)]
+pub(crate) struct Silence {
+    /// It did not want to, such as for a certificate that it does not accept.
+    pub(crate) refused: bool,
+    /// What happened, of several lines.
+    pub(crate) why: String,
+}
+
+impl Silence {
+    fn new(why: &str) -> Self {
+        Self { refused: false, why: why.to_owned() }
+    }
+
+    /// The last line of an error says why; the lines before it, what was tried.
+    pub(crate) fn brief(&self) -> String {
+        self.why.lines().last().unwrap_or_default().trim().to_owned()
+    }
 }
 
 /// A cluster and how it was found.
@@ -62,26 +82,28 @@ impl Connection {
             Failure::usage("this context names no object store")
                 .hint("add a [storage] table to the context file")
         })?;
-        Store::open(&StorageSettings {
+        Ok(Store::open(&StorageSettings {
             url: storage.url.clone(),
             endpoint: storage.endpoint.clone(),
             region: storage.region.clone(),
             account: storage.account.clone(),
             credentials: storage.credentials.clone(),
             detours: Detours::default(),
-        })
-        .map_err(Failure::failed)
+        })?)
     }
 
     /// What every node says of itself, asked at the same time; `Err` holds why one did not answer.
-    pub(crate) async fn statuses(&self) -> Vec<(String, Result<NodeStatus, String>)> {
+    pub(crate) async fn statuses(&self) -> Vec<(String, Result<NodeStatus, Silence>)> {
         let ask = |name: String| async move {
             let api = self.cluster.cluster();
             let answer = tokio::time::timeout(Duration::from_secs(2), api.status_of(&name)).await;
             let status = match answer {
-                Ok(Ok(response)) => response.node.ok_or_else(|| "an empty answer".to_owned()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err("no answer within 2 s".to_owned()),
+                Ok(Ok(response)) => response.node.ok_or_else(|| Silence::new("an empty answer")),
+                Ok(Err(error)) => Err(Silence {
+                    refused: matches!(error, ClientError::Refused { .. }),
+                    why: error.to_string(),
+                }),
+                Err(_) => Err(Silence::new("no answer within 2 s")),
             };
             (name, status)
         };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use farquorum_proto::v1::{NodeStatus, PeerStatus, RaftRole};
 use serde::Serialize;
 
-use super::cluster::Connection;
+use super::cluster::{Connection, Silence};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::output::{self, Show, rows};
@@ -58,7 +58,7 @@ impl Show for Status {
         let row = |node: &NodeRow| {
             if let Some(error) = &node.error {
                 let mut row: [String; 10] = std::array::from_fn(|_| String::new());
-                [row[0], row[2], row[9]] = [node.name.clone(), node.role.to_owned(), brief(error)];
+                [row[0], row[2], row[9]] = [node.name.clone(), node.role.to_owned(), last_line(error)];
                 return row;
             }
             [
@@ -78,7 +78,8 @@ impl Show for Status {
             ["NODE", "CLOUD", "ROLE", "VERSION", "TERM", "COMMITTED", "APPLIED", "KEYS", "WORKERS", ""],
             self.nodes.iter().map(row),
         );
-        let leader = self.leader.as_deref().unwrap_or("none");
+        let none = if self.nodes.iter().all(|node| node.error.is_some()) { "unknown" } else { "none" };
+        let leader = self.leader.as_deref().unwrap_or(none);
         let rtts = matrix(&self.nodes);
         format!(
             "cluster {}, leader {leader}\n\n{nodes}\n\nRTT of the last minute, ms (p50 / p99)\n\n{rtts}",
@@ -101,14 +102,13 @@ fn matrix(nodes: &[NodeRow]) -> String {
     output::grid(headings.collect(), nodes.iter().map(row))
 }
 
-/// The last line of an error says why; the lines before it, what was tried.
-fn brief(error: &str) -> String {
+fn last_line(error: &str) -> String {
     error.lines().last().unwrap_or_default().trim().to_owned()
 }
 
-/// Asks every node; exit code 3 when none leads.
+/// Asks every node; exit code 3 when none leads or none answers, 4 when none accepts who asks.
 pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
-    let status = runtime::block_on(async {
+    let (status, failure) = runtime::block_on(async {
         let connection = Connection::open(global).await?;
         let statuses = connection.statuses().await;
         let leads = |status: &NodeStatus| status.role() == RaftRole::Leader;
@@ -118,22 +118,38 @@ pub(crate) fn run(global: &Global) -> Result<ExitCode, Failure> {
             .filter(|(_, status)| leads(status))
             .max_by_key(|(_, status)| status.term)
             .map(|(name, _)| name.clone());
+        let failure = leader.is_none().then(|| leaderless(&statuses));
         let nodes = statuses.into_iter().map(|(name, status)| row(name, status)).collect();
-        Ok(Status { cluster: connection.context.cluster.clone(), leader, nodes })
+        Ok((Status { cluster: connection.context.cluster.clone(), leader, nodes }, failure))
     })?;
-    let led = status.leader.is_some();
     output::print(global.output, &status)?;
-    if led {
-        return Ok(ExitCode::SUCCESS);
-    }
-    Err(Failure::new(Kind::NotAvailable, "no node leads: writes wait until a majority can reach each other")
-        .hint("farquorum sim status shows which hosts and links are down"))
+    failure.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-fn row(name: String, status: Result<NodeStatus, String>) -> NodeRow {
+/// Why no leader is known: that none leads is only known from nodes that answer.
+fn leaderless(statuses: &[(String, Result<NodeStatus, Silence>)]) -> Failure {
+    let silences: Vec<&Silence> = statuses.iter().filter_map(|(_, status)| status.as_ref().err()).collect();
+    let down = "farquorum sim status shows which hosts and links are down";
+    let Some(first) = silences.first().filter(|_| silences.len() == statuses.len()) else {
+        let message = "no node leads: writes wait until a majority can reach each other";
+        return Failure::new(Kind::NotAvailable, message).hint(down);
+    };
+    if silences.iter().all(|silence| silence.refused) {
+        let message = format!("every node refused to answer, so who leads is not known: {}", first.brief());
+        return Failure::new(Kind::Refused, message)
+            .hint("farquorum context show names the certificate, farquorum certs show FILE prints it");
+    }
+    let message = format!("no node answers, so who leads is not known: {}", first.brief());
+    Failure::new(Kind::NotAvailable, message).hint(down)
+}
+
+fn row(name: String, status: Result<NodeStatus, Silence>) -> NodeRow {
     let status = match status {
         Ok(status) => status,
-        Err(error) => return NodeRow { name, role: "unreachable", error: Some(error), ..NodeRow::default() },
+        Err(silence) => {
+            let role = if silence.refused { "refused" } else { "unreachable" };
+            return NodeRow { name, role, error: Some(silence.why), ..NodeRow::default() };
+        }
     };
     let role = match status.role() {
         RaftRole::Leader => "leader",

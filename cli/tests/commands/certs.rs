@@ -29,7 +29,10 @@ pub(crate) fn round_trip(sim: &Sim) {
         "client authority",
     ]);
     let before = std::fs::read(&file).unwrap();
-    certs(sim, &["init", "--dir", "own"]).code(4).says(&["already there"]);
+    certs(sim, &["init", "--dir", "own"]).code(4).says(&["already there", "try: another --dir"]);
+    let shown = certs(sim, &["show", &file, "-o", "json"]).ok().json();
+    assert_eq!(shown["identity"], "spiffe://farquorum/client/alice");
+    assert!(shown["not_after"].as_str().unwrap().ends_with('Z'), "{shown}");
     let again = ["issue", "--dir", "own", "--role", "client", "--name", "alice"];
     certs(sim, &again).code(4).says(&["alice.crt is already there", "--force"]);
     assert_eq!(std::fs::read(&file).unwrap(), before);
@@ -39,9 +42,20 @@ pub(crate) fn round_trip(sim: &Sim) {
     let node = ["issue", "--dir", "own", "--role", "node", "--name", "n1", "--san", "192.0.2.1"];
     certs(sim, &node).ok();
     certs(sim, &["show", "own/n1.crt"]).ok().prints(&["peer authority", "192.0.2.1"]);
-    certs(sim, &["show", "own/alice.key"]).code(1).says(&["alice.key", "there is no CERTIFICATE section"]);
-    certs(sim, &["show", "own/bob.crt"]).code(1).says(&["cannot read own/bob.crt"]);
-    certs(sim, &["issue", "--dir", "none", "--role", "admin", "--name", "a"]).code(1).says(&["none/ca/"]);
+    certs(sim, &["show", "own/alice.key"]).code(2).says(&["alice.key", "there is no CERTIFICATE section"]);
+    certs(sim, &["show", "own/bob.crt"]).code(2).says(&["cannot read own/bob.crt"]);
+    certs(sim, &["issue", "--dir", "none", "--role", "admin", "--name", "a"]).code(2).says(&["none/ca/"]);
+    let wrong: &[(&[&str], &str)] = &[
+        (&["--role", "client", "--name", ""], "name"),
+        (&["--role", "client", "--name", "x", "--days", "0"], "--days"),
+        (&["--role", "client", "--name", "x", "--days", "100000"], "days of validity"),
+        (&["--role", "client", "--name", "x", "--san", "192.0.2.1"], "--san is for nodes"),
+        (&["--role", "node", "--name", "x", "--san", "bad name!"], "must be an IP address, or a DNS name"),
+    ];
+    for (args, words) in wrong {
+        certs(sim, &[&["issue", "--dir", "own"], *args].concat()).code(2).says(&[words]);
+    }
+    assert!(!dir.join("x.crt").exists());
 }
 
 /// Another authority's certificate, a worker's, none at all, and a cluster that is not the expected one.
@@ -71,6 +85,10 @@ pub(crate) fn refused(sim: &Sim) {
     for args in [&["transfer"][..], &["kv", "get", "two"], &["kv", "set", "from-outside", "x"]] {
         client(&own, &other, "admin", args).code(4).says(&["does not accept this certificate"]);
     }
+    client(&own, &other, "admin", &["status"]).code(4).says(&[
+        "every node refused to answer, so who leads is not known",
+        "does not accept this certificate",
+    ]);
     client(&other, &own, "admin", &["kv", "get", "two"])
         .code(3)
         .says(&["not available within 2s", "invalid peer certificate: UnknownIssuer"]);

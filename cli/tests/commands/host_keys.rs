@@ -90,5 +90,5 @@ pub(crate) fn refused(sim: &Sim) {
         .code(4)
         .says(&["the signing request is not usable"]);
     certs_with(sim, &["install", "--dir", "host"], b"").code(4).says(&["certs sign prints it"]);
-    certs(sim, &["sign", "missing.csr", "--dir", "signer"]).code(1).says(&["cannot read missing.csr"]);
+    certs(sim, &["sign", "missing.csr", "--dir", "signer"]).code(2).says(&["cannot read missing.csr"]);
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use farquorum_config::Config;
 use farquorum_tls::{Holder, Identity, Role, SigningRequest, Terms, TlsError};
 
-use super::{DAYS, RoleArg};
+use super::{DAYS, RoleArg, names_for, san};
 use crate::args::Global;
 use crate::commands::config::loaded;
 use crate::failure::{Failure, Kind};
@@ -33,7 +33,7 @@ pub(super) struct RequestArgs {
     #[arg(long)]
     role: Option<RoleArg>,
     /// DNS name or IP address by which a node is reached, besides its address in the configuration (repeatable)
-    #[arg(long = "san", value_name = "NAME")]
+    #[arg(long = "san", value_name = "NAME", value_parser = san)]
     sans: Vec<String>,
     /// Name of the cluster; without it, the configuration's
     #[arg(long)]
@@ -52,13 +52,13 @@ pub(super) struct SignArgs {
     #[arg(long)]
     role: Option<RoleArg>,
     /// DNS name or IP address that the holder may have, besides its address in the configuration (repeatable)
-    #[arg(long = "san", value_name = "NAME")]
+    #[arg(long = "san", value_name = "NAME", value_parser = san)]
     sans: Vec<String>,
     /// Fingerprint that the key must have, as `certs request` said it on the host
     #[arg(long, value_name = "SHA256")]
     fingerprint: Option<String>,
     /// Validity in days
-    #[arg(long, default_value_t = DAYS)]
+    #[arg(long, default_value_t = DAYS, value_parser = clap::value_parser!(u32).range(1..))]
     days: u32,
     /// Sign another key than the one that the holder's certificate has: the host was made anew
     #[arg(long)]
@@ -93,6 +93,7 @@ pub(super) fn request(global: &Global, args: &RequestArgs) -> Result<(), Failure
                 .hint("--role names what else it may be; farquorum config show lists both"));
         }
     };
+    names_for(role, &args.sans)?;
     let address = planned.filter(|(planned, _)| *planned == role).and_then(|(_, address)| address);
     let sans: Vec<String> = address.into_iter().chain(args.sans.iter().cloned()).collect();
     let cluster = args.cluster.as_deref().unwrap_or(&config.cluster.name);
@@ -189,6 +190,6 @@ fn text(path: &Path) -> Result<String, Failure> {
     } else {
         std::fs::File::open(path).and_then(|file| file.take(TEXT_MAX).read_to_string(&mut text))
     };
-    read.map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))?;
+    read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
     Ok(text)
 }

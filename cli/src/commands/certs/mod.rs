@@ -6,15 +6,18 @@ mod renew;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
 
 use clap::{Args, Subcommand, ValueEnum};
+use farquorum_baseline::rfc3339;
 use farquorum_tls::{IssueRequest, Role, TlsError};
+use serde::Serialize;
 
 pub(crate) use self::ensure::ensure_all;
 pub(crate) use self::renew::{unix_now, until_due};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
-use crate::output::write_line;
+use crate::output::{self, Show, write_line};
 
 /// Name of the certificate that the simulation's own commands use.
 pub(crate) const ADMIN: &str = "admin";
@@ -51,11 +54,11 @@ enum Verb {
         /// Name of the holder: of the node, of the worker
         #[arg(long)]
         name: String,
-        /// DNS name or IP address by which a node is reached (repeatable)
-        #[arg(long = "san", value_name = "NAME")]
+        /// DNS name or IP address by which a node is reached (repeatable); only for a node
+        #[arg(long = "san", value_name = "NAME", value_parser = san)]
         sans: Vec<String>,
         /// Validity in days
-        #[arg(long, default_value_t = DAYS)]
+        #[arg(long, default_value_t = DAYS, value_parser = clap::value_parser!(u32).range(1..))]
         days: u32,
         /// Replace a certificate that is there
         #[arg(long)]
@@ -99,14 +102,19 @@ impl From<RoleArg> for Role {
 pub(crate) fn run(global: &Global, args: &CertsArgs) -> Result<ExitCode, Failure> {
     match &args.verb {
         Verb::Init { dir, cluster } => {
-            farquorum_tls::init(dir, cluster).map_err(refusal)?;
+            farquorum_tls::init(dir, cluster).map_err(|error| {
+                refusal(
+                    error,
+                    "another --dir; certificates of the authorities that are there hold as long as these do",
+                )
+            })?;
             write_line(&format!("made the authorities of {cluster} in {}", dir.join("ca").display()))?;
         }
         Verb::Issue { dir, role, name, sans, days, force } => {
+            names_for((*role).into(), sans)?;
             let request = IssueRequest { role: (*role).into(), name, sans, days: *days, force: *force };
-            let issued = farquorum_tls::issue(dir, &request).map_err(refusal).map_err(|failure| {
-                if failure.kind() == Kind::Refused { failure.hint("--force replaces it") } else { failure }
-            })?;
+            let issued =
+                farquorum_tls::issue(dir, &request).map_err(|error| refusal(error, "--force replaces it"))?;
             write_line(&format!(
                 "{}\n  certificate {}\n  key         {}",
                 issued.identity,
@@ -118,28 +126,111 @@ pub(crate) fn run(global: &Global, args: &CertsArgs) -> Result<ExitCode, Failure
         Verb::Sign(args) => host::sign(global, args)?,
         Verb::Install(args) => host::install(args)?,
         Verb::Renew(args) => return renew::run(args),
-        Verb::Show { file } => show(file)?,
+        Verb::Show { file } => show(global, file)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is there is not replaced: a conflict. Everything else went wrong.
-fn refusal(error: TlsError) -> Failure {
-    let kind = if matches!(error, TlsError::Exists { .. }) { Kind::Refused } else { Kind::Failed };
-    Failure::new(kind, error)
+/// What is there is not replaced: a conflict. What is asked for, or read, in vain is wrong usage.
+fn refusal(error: TlsError, hint: &str) -> Failure {
+    match error {
+        TlsError::Exists { path } => {
+            let message = format!("{} is already there and is not overwritten", path.display());
+            Failure::new(Kind::Refused, message).hint(hint)
+        }
+        TlsError::Read { .. } | TlsError::Content { .. } | TlsError::Request(_) | TlsError::Name(_) => {
+            Failure::usage(error)
+        }
+        _ => Failure::failed(error),
+    }
 }
 
-fn show(file: &Path) -> Result<(), Failure> {
-    let info = farquorum_tls::show(file).map_err(Failure::failed)?;
-    let identity = info.identity.map_or_else(|| "none".to_owned(), |identity| identity.to_string());
-    write_line(&format!(
-        "identity     {identity}\nsubject      {}\nissuer       {}\nserial       {}\nvalid        {} to {} (seconds since 1970)\nnames        {}\nfingerprint  {}",
-        info.subject,
-        info.issuer,
-        info.serial,
-        info.not_before,
-        info.not_after,
-        info.sans.join(", "),
-        info.fingerprint
-    ))
+/// A name by which a node is reached, as a flag gives it: an IP address, or a DNS name (RFC 1123, section 2.1).
+fn san(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_dns_name = text.len() <= 253 && text.split('.').all(label);
+    if text.parse::<std::net::IpAddr>().is_ok() || is_dns_name {
+        return Ok(text.to_owned());
+    }
+    Err("must be an IP address, or a DNS name: letters, digits and '-', with dots between".to_owned())
+}
+
+/// Only nodes are reached by a name.
+fn names_for(role: Role, sans: &[String]) -> Result<(), Failure> {
+    if role == Role::Node || sans.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("--san is for nodes: nobody connects to the holder of role {role} by a name")))
+}
+
+/// What stands in a certificate.
+#[derive(Serialize)]
+struct Certificate {
+    /// None for an authority.
+    identity: Option<String>,
+    subject: String,
+    issuer: String,
+    serial: String,
+    /// RFC 3339, as the next.
+    not_before: String,
+    not_after: String,
+    names: Vec<String>,
+    /// SHA-256.
+    fingerprint: String,
+}
+
+impl Show for Certificate {
+    fn table(&self) -> String {
+        format!(
+            "identity     {}\nsubject      {}\nissuer       {}\nserial       {}\nvalid        {} to {}\nnames        {}\nfingerprint  {}",
+            self.identity.as_deref().unwrap_or("none"),
+            self.subject,
+            self.issuer,
+            self.serial,
+            self.not_before,
+            self.not_after,
+            self.names.join(", "),
+            self.fingerprint
+        )
+    }
+}
+
+fn show(global: &Global, file: &Path) -> Result<(), Failure> {
+    let info = farquorum_tls::show(file).map_err(|error| refusal(error, ""))?;
+    // A certificate of a time before 1970 is one of the epoch's start.
+    let date = |seconds: i64| rfc3339(UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    output::print(
+        global.output,
+        &Certificate {
+            identity: info.identity.map(|identity| identity.to_string()),
+            subject: info.subject,
+            issuer: info.issuer,
+            serial: info.serial,
+            not_before: date(info.not_before),
+            not_after: date(info.not_after),
+            names: info.sans,
+            fingerprint: info.fingerprint,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_an_address_or_a_dns_name() {
+        for good in ["192.0.2.1", "2001:db8::1", "cp-aws-1", "a.example.org", "1.example"] {
+            assert_eq!(san(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "bad name!", "-a", "a-", "a..b", "a_b", "example.org.", &"x".repeat(64)] {
+            assert!(san(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -145,7 +145,7 @@ async fn all(connection: &Connection) -> Result<Vec<NodeStatus>, Failure> {
     let mut nodes = Vec::new();
     for (name, status) in connection.statuses().await {
         nodes.push(status.map_err(|error| {
-            Failure::new(Kind::NotAvailable, format!("{name} does not answer: {error}"))
+            Failure::new(Kind::NotAvailable, format!("{name} does not answer: {}", error.why))
                 .hint("farquorum status shows every node; all of them are measured")
         })?);
     }

@@ -6,7 +6,7 @@ use farquorum_proto::v1::{self, NodeStatus, RaftRole};
 use futures::future::join_all;
 
 use super::snapshot::{Node, Peer, Snapshot, View, Worker};
-use crate::commands::cluster::Connection;
+use crate::commands::cluster::{Connection, Silence};
 use crate::commands::health;
 
 /// Longest time for `/readyz` of one node: as long as for its status.
@@ -30,11 +30,11 @@ pub(super) async fn look(connection: &Connection, workers: bool) -> Snapshot {
     Snapshot { nodes, workers }
 }
 
-async fn node(connection: &Connection, name: String, status: Result<NodeStatus, String>) -> Node {
+async fn node(connection: &Connection, name: String, status: Result<NodeStatus, Silence>) -> Node {
     let http = connection.context.nodes.iter().find(|node| node.name == name).map(|node| node.http.clone());
     let status = match status {
         Ok(status) => status,
-        Err(why) => return Node { name, view: Err(brief(&why)) },
+        Err(why) => return Node { name, view: Err(why.brief()) },
     };
     let asked = tokio::task::spawn_blocking(move || health::ready(&http.unwrap_or_default(), READY_TIME_MAX));
     let ready = asked.await.unwrap_or_else(|error| Err(error.to_string()));
@@ -64,9 +64,4 @@ fn view(status: NodeStatus, ready: Result<(), String>) -> View {
 fn worker(worker: v1::Worker) -> Worker {
     let healthy = worker.state() == v1::WorkerState::Healthy;
     Worker { name: worker.id, healthy, last_seen_ms: worker.last_seen_ms }
-}
-
-/// The last line of an error says why; the lines before it, what was tried.
-fn brief(error: &str) -> String {
-    error.lines().last().unwrap_or_default().trim().to_owned()
 }
