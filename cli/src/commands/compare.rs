@@ -12,6 +12,7 @@ use farquorum_baseline::compare::{
 use farquorum_baseline::{Record, RecordError, report, write_file};
 use serde::Serialize;
 
+use super::measure;
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::output::{self, Show, rows};
@@ -56,6 +57,7 @@ pub(crate) fn run(global: &Global, args: &CompareArgs) -> Result<ExitCode, Failu
         seed: args.seed,
     };
     let (a, b) = (load(&args.a)?, load(&args.b)?);
+    known(&args.only, [&a, &b])?;
     let comparison = compare(&a, &b, &options).map_err(refused)?;
     let names = [&args.a, &args.b].map(|path| path.display().to_string());
     if let Some(path) = &args.html {
@@ -75,6 +77,19 @@ pub(crate) fn load(path: &Path) -> Result<Record, Failure> {
             .hint("farquorum measure writes NAME.json and NAME.samples.csv.gz; both are needed"),
         other => Failure::usage(other),
     })
+}
+
+/// What neither record has is a slip of the pen, also beside what they have.
+fn known(only: &[String], records: [&Record; 2]) -> Result<(), Failure> {
+    let series = || records.iter().flat_map(|record| &record.series).map(|series| series.name.as_str());
+    let unknown = only.iter().find(|wanted| {
+        !series().any(|name| name == wanted.as_str())
+            && !measure::Quantity::ALL.iter().any(|known| known.name() == wanted.as_str())
+    });
+    let Some(unknown) = unknown else { return Ok(()) };
+    let has: BTreeSet<&str> = series().collect();
+    let has = has.into_iter().collect::<Vec<_>>().join(", ");
+    Err(Failure::usage(format!("--only {unknown}: there is no such quantity; the records have {has}")))
 }
 
 fn refused(error: CompareError) -> Failure {

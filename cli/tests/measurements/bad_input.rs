@@ -62,6 +62,11 @@ fn bad_input_is_refused_with_what_is_expected() {
             &["not a percentage above 0 and up to 100"],
         ),
         (&["compare", "a.json", "commits.json"], 4, &["no quantity in common", "try: --only"]),
+        (
+            &["compare", "a.json", "a.json", "--only", "rtt,foo"],
+            2,
+            &["--only foo: there is no such quantity"],
+        ),
         (&["compare", "a.json", "a.json", "--only", "commit"], 4, &["no quantity in common: none and none"]),
         (
             &["compare", "a.json", "a.json", "--html", "none/r.html"],

@@ -107,6 +107,7 @@ fn a_record_holds_what_was_asked_for(sim: &Sim) {
     let out = sim.lab.state.path().join("quick.json");
     let asked = ["measure", "--quick", "--blocks", "2", "--samples", "101", "--elections", "3"];
     let printed = sim.json(&[&asked[..], &["--out", out.to_str().unwrap()]].concat());
+    assert_eq!(sim.ok(&["kv", "list", "measure/"]), "no keys\n", "keys were left in the store");
     let record = load(&out);
     obeys_the_schema(&out);
     assert_eq!((record.incomplete.as_deref(), printed["complete"].as_bool()), (None, Some(true)));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use farquorum_baseline::fit::{FittedPair, fit, to_toml};
+use farquorum_baseline::fit::{FitError, FittedPair, fit, to_toml};
 use farquorum_baseline::{report, write_file};
 use serde::Serialize;
 
@@ -36,7 +36,13 @@ pub(crate) struct FitArgs {
 pub(crate) fn run(global: &Global, args: &FitArgs) -> Result<ExitCode, Failure> {
     let record = load(&args.record)?;
     let pairs = fit(&record).map_err(|error| {
-        let hint = "farquorum measure, which records some 3,000 round trips of each pair of clouds";
+        let hint = match error {
+            FitError::Invalid { .. } => "farquorum measure again, on a machine that does less beside it",
+            FitError::TooLong { .. } | FitError::Unit { .. } => {
+                "farquorum measure again, of a network that answers in ms"
+            }
+            _ => "farquorum measure, which records some 3,000 round trips of each pair of clouds",
+        };
         Failure::new(Kind::Refused, format!("{}: {error}", args.record.display())).hint(hint)
     })?;
     let links = to_toml(&pairs, &record.dimensions);

@@ -24,10 +24,11 @@ use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use leaders::{elections, lead_from};
+pub(crate) use plan::Quantity;
 pub(crate) use take::{Take, millis};
 pub(crate) use writes::{commit, throughput};
 
-use self::plan::{Plan, Quantity, Wish};
+use self::plan::{Plan, Wish};
 use self::setting::Lab;
 use self::show::Written;
 use super::cluster::Connection;
@@ -117,6 +118,9 @@ pub(crate) async fn measure(
         () = stop.cancelled() => Err(Failure::new(Kind::Interrupted, "")),
     };
     session.bar.finish_and_clear();
+    if session.plan.quantities.iter().any(|quantity| quantity.writes()) {
+        writes::tidy(&session.connection, OUTSTANDING).await;
+    }
     if let Err(failure) = &ended {
         record.incomplete = Some(session.kept(&record, failure));
     }

@@ -23,8 +23,13 @@ pub(crate) enum Quantity {
 
 impl Quantity {
     /// In the order in which a block measures them: what disturbs comes last.
-    pub(super) const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Rtt, Self::Commit, Self::Read, Self::Throughput, Self::Transfer, Self::Election];
+
+    /// Whether it writes to the key-value store.
+    pub(super) fn writes(self) -> bool {
+        !matches!(self, Self::Rtt)
+    }
 
     /// Whether users of a real deployment notice it.
     fn disturbs(self) -> bool {
@@ -32,7 +37,7 @@ impl Quantity {
     }
 
     /// As `--only` takes it.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rtt => "rtt",
             Self::Commit => "commit",

@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use super::take::{Take, millis};
 use crate::commands::cluster::Connection;
 use crate::failure::Failure;
+use crate::output;
 
 /// Bytes of a value.
 const VALUE_BYTES: usize = 256;
@@ -15,8 +16,32 @@ const VALUE_BYTES: usize = 256;
 /// Before throughput counts: connections, windows and batches have found their size by then.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// Keys that throughput writes to: enough for no two writes under way to meet.
-const KEYS: usize = 10_000;
+/// Keys that throughput writes to, for each write under way: no two of them meet.
+const KEYS_EACH: usize = 2;
+
+/// Keys of single writes.
+const KEYS: [&str; 4] = ["measure/commit", "measure/read", "measure/before", "measure/after"];
+
+/// Longest time for the deletion of one key that was measured with.
+const TIDY_MAX: Duration = Duration::from_secs(5);
+
+/// Deletes every key that a measurement with so many writes under way may have written. What cannot be deleted now stays:
+/// the measurement is whole without it.
+pub(super) async fn tidy(connection: &Connection, outstanding: usize) {
+    let numbered = (0..outstanding * KEYS_EACH).map(key);
+    let keys = KEYS.iter().map(|key| (*key).to_owned()).chain(numbered);
+    let delete = |key: String| async move { connection.cluster.kv().delete(key).await.is_ok() };
+    let deletes = futures::stream::iter(keys).map(delete).buffer_unordered(outstanding);
+    let deleted = deletes.all(|deleted| async move { deleted });
+    if !tokio::time::timeout(TIDY_MAX, deleted).await.unwrap_or(false) {
+        output::say_aside("warning: some keys below measure/ are left in the store");
+    }
+}
+
+/// Key of a write among many.
+fn key(number: usize) -> String {
+    format!("measure/{number}")
+}
 
 /// One client, one write after another.
 pub(crate) async fn commit(connection: &Connection, take: &Take, count: u32) -> Result<Series, Failure> {
@@ -42,7 +67,8 @@ pub(crate) async fn throughput(
     let value = bytes::Bytes::from(vec![b'v'; VALUE_BYTES]);
     let write = |number: usize| {
         let value = value.clone();
-        async move { connection.cluster.kv().set(format!("measure/{}", number % KEYS), value).await.is_ok() }
+        let key = key(number % (outstanding * KEYS_EACH).max(1));
+        async move { connection.cluster.kv().set(key, value).await.is_ok() }
     };
     let mut writes = futures::stream::iter(0_usize..).map(write).buffer_unordered(outstanding);
     let (mut done, mut failed, mut all) = (0_u32, 0_u32, 0_u32);
