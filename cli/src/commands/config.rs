@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use farquorum_config::{Loaded, load};
+use farquorum_config::{Explanation, Loaded, load};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::args::Global;
 use crate::failure::Failure;
@@ -42,13 +43,14 @@ pub(crate) fn run(global: &Global, args: &ConfigArgs) -> Result<ExitCode, Failur
         Verb::Check => {
             let config = &loaded.config;
             let (nodes, workers, clouds) = (config.nodes.len(), config.workers.len(), config.clouds.len());
-            write_line(&format!("ok: {nodes} nodes and {workers} workers in {clouds} clouds"))?;
+            let file = global.sources().file.map(|file| file.display().to_string());
+            output::print(global.output, &Checked { file, nodes, workers, clouds })?;
         }
         Verb::Show if global.output == Format::Table => write_line(loaded.to_toml().trim_end())?,
         Verb::Show => output::print(global.output, &Effective(&loaded.config))?,
         Verb::Explain { key } => {
             let explanation = loaded.explain(key).map_err(Failure::usage)?;
-            write_line(explanation.to_string().trim_end())?;
+            output::print(global.output, &Explained(&explanation))?;
         }
         Verb::Keys => {}
     }
@@ -62,6 +64,57 @@ pub(crate) fn loaded(global: &Global) -> Result<Loaded, Failure> {
         crate::output::say_aside(&format!("warning: {warning}"));
     }
     Ok(loaded)
+}
+
+/// A configuration without a problem.
+#[derive(Serialize)]
+struct Checked {
+    /// None for the built-in one.
+    file: Option<String>,
+    nodes: usize,
+    workers: usize,
+    clouds: usize,
+}
+
+impl Show for Checked {
+    fn table(&self) -> String {
+        let Self { file, nodes, workers, clouds } = self;
+        let built_in = "the built-in configuration: there is no farquorum.toml here";
+        let from = file.as_deref().unwrap_or(built_in);
+        format!("ok: {nodes} nodes and {workers} workers in {clouds} clouds ({from})")
+    }
+}
+
+/// What is known about a key.
+struct Explained<'a>(&'a Explanation);
+
+impl Serialize for Explained<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = |value: &farquorum_config::Explained| {
+            json!({
+                "path": value.path,
+                "host": value.host,
+                "value": value.value,
+                "origin": value.origin.to_string(),
+            })
+        };
+        let Explanation { key, meaning, allowed, default, variables, values } = self.0;
+        json!({
+            "key": key,
+            "meaning": meaning,
+            "allowed": allowed,
+            "default": default,
+            "variables": variables,
+            "values": values.iter().map(value).collect::<Vec<_>>(),
+        })
+        .serialize(serializer)
+    }
+}
+
+impl Show for Explained<'_> {
+    fn table(&self) -> String {
+        self.0.to_string().trim_end().to_owned()
+    }
 }
 
 #[derive(Serialize)]

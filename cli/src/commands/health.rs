@@ -26,7 +26,7 @@ pub(crate) struct HealthArgs {
     /// Ask this HTTP port of a node instead of looking into the configuration
     #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["name", "url"])]
     address: Option<String>,
-    /// Ask exactly this, such as http://127.0.0.1:8080/health; 200 is well
+    /// Ask exactly this: http://HOST:PORT/livez or /readyz of a node, /health of a worker; 200 is well
     #[arg(long, value_name = "URL", conflicts_with_all = ["name", "ready"])]
     url: Option<String>,
     /// Whether requests should come here: a node that is caught up, a worker that the cluster knows

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::cluster::Connection;
 use crate::args::Global;
 use crate::failure::Failure;
-use crate::output::write_line;
+use crate::output::{self, Show};
 use crate::runtime;
 
 /// `farquorum transfer`
@@ -20,8 +21,20 @@ pub(crate) struct TransferArgs {
 /// Hands leadership over and says who leads then.
 pub(crate) fn run(global: &Global, args: &TransferArgs) -> Result<ExitCode, Failure> {
     let leader = runtime::block_on(transfer(global, args))?;
-    write_line(&format!("{leader} leads"))?;
+    output::print(global.output, &Leads { leader })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who leads now.
+#[derive(Serialize)]
+struct Leads {
+    leader: String,
+}
+
+impl Show for Leads {
+    fn table(&self) -> String {
+        format!("{} leads", self.leader)
+    }
 }
 
 async fn transfer(global: &Global, args: &TransferArgs) -> Result<String, Failure> {

@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use farquorum_config::{GilbertKeys, ShapeKeys};
+use serde::Serialize;
 
 use super::folder::Folder;
 use super::protocol::{Request, Response};
 use super::socket::ask;
+use crate::args::Global;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Show};
 
 /// `sim link`
 #[derive(Debug, Args)]
@@ -115,18 +117,41 @@ fn gilbert(values: &[f64]) -> Result<GilbertKeys, Failure> {
 }
 
 /// Changes a link, and the way back on request.
-pub(crate) fn run(folder: &Folder, args: &LinkArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(global: &Global, folder: &Folder, args: &LinkArgs) -> Result<ExitCode, Failure> {
     let change = args.change.keys()?;
     let mut pairs = vec![(&args.from, &args.to)];
     if args.both {
         pairs.push((&args.to, &args.from));
     }
+    let mut changed = Changed { links: Vec::new() };
     for (from, to) in pairs {
         let change = Box::new(change.clone());
         let request = Request::Link { from: from.clone(), to: to.clone(), change };
-        if let Response::Done { took_us: Some(took) } = ask(&folder.socket()?, &request)? {
-            output::write_line(&format!("{from} -> {to}: in force after {took} us"))?;
+        if let Response::Done { took_us: Some(took_us) } = ask(&folder.socket()?, &request)? {
+            changed.links.push(Link { from: from.clone(), to: to.clone(), took_us });
         }
     }
+    output::print(global.output, &changed)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The links that were changed.
+#[derive(Serialize)]
+struct Changed {
+    links: Vec<Link>,
+}
+
+#[derive(Serialize)]
+struct Link {
+    from: String,
+    to: String,
+    /// Until it was in force.
+    took_us: u64,
+}
+
+impl Show for Changed {
+    fn table(&self) -> String {
+        let line = |link: &Link| format!("{} -> {}: in force after {} us", link.from, link.to, link.took_us);
+        self.links.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
 }

@@ -72,6 +72,9 @@ enum Verb {
     /// Play a recorded series of round trips on the links between two clouds
     Trace(trace::TraceArgs),
     /// Play a scenario: timed changes and faults, with expectations
+    ///
+    /// Each action is printed with its time. What has changed stays when it ends or is interrupted, unless the scenario
+    /// undoes it. An expectation writes the key scenario/expectation, which is deleted at the end.
     Play(play::PlayArgs),
     /// Drop everything from one cloud or host to another
     Cut(verbs::PairArgs),
@@ -104,18 +107,18 @@ pub(crate) fn run(global: &Global, args: SimArgs) -> Result<ExitCode, Failure> {
     let folder = Folder::named(&args.which.name)?;
     match args.verb {
         Verb::Up(up) => up::run(global, &args.which.name, &up),
-        Verb::Down(down) => verbs::down(&folder, &down),
+        Verb::Down(down) => verbs::down(&args.which.name, &folder, &down),
         Verb::Status => verbs::status(global, &folder),
-        Verb::Link(link) => link::run(&folder, &link),
+        Verb::Link(link) => link::run(global, &folder, &link),
         Verb::Trace(trace) => trace::run(&folder, &trace),
         Verb::Play(play) => play::run(&folder, &play),
         Verb::Cut(pair) => verbs::simple(&folder, &Request::Cut { from: pair.from, to: pair.to }),
         Verb::Heal(heal) => verbs::simple(&folder, &Request::Heal { from: heal.from, to: heal.to }),
         Verb::Isolate(name) => verbs::simple(&folder, &Request::Isolate { name: name.place }),
-        Verb::Kill(host) => verbs::process(&folder, &host.host, |host| Request::Kill { host }),
-        Verb::Pause(host) => verbs::process(&folder, &host.host, |host| Request::Pause { host }),
-        Verb::Resume(host) => verbs::process(&folder, &host.host, |host| Request::Resume { host }),
-        Verb::Restart(host) => verbs::process(&folder, &host.host, |host| Request::Restart { host }),
+        Verb::Kill(host) => verbs::process(global, &folder, &host.host, |host| Request::Kill { host }),
+        Verb::Pause(host) => verbs::process(global, &folder, &host.host, |host| Request::Pause { host }),
+        Verb::Resume(host) => verbs::process(global, &folder, &host.host, |host| Request::Resume { host }),
+        Verb::Restart(host) => verbs::process(global, &folder, &host.host, |host| Request::Restart { host }),
         Verb::Exec(exec) => verbs::exec(&folder, &exec),
         Verb::Logs(logs) => logs::run(&folder, &logs),
         Verb::Check => verbs::check(global, &folder),

@@ -256,7 +256,9 @@ fn failed(event: Option<Event>, folder: &Folder, table: &str) -> Failure {
 fn next_commands(name: &str, no_cluster: bool, relayed: bool) -> String {
     let which = if name == "default" { String::new() } else { format!(" --name {name}") };
     let verb = |verb: &str, meaning: &str| (format!("farquorum sim{which} {verb}"), meaning.to_owned());
-    let command = |command: &str, meaning: &str| (command.to_owned(), meaning.to_owned());
+    let context = if name == "default" { String::new() } else { format!(" --context sim:{name}") };
+    let command =
+        |command: &str, meaning: &str| (format!("farquorum{context} {command}"), meaning.to_owned());
     let mut rows = if no_cluster {
         vec![
             verb("check", "every directed pair against its configuration"),
@@ -264,9 +266,9 @@ fn next_commands(name: &str, no_cluster: bool, relayed: bool) -> String {
         ]
     } else {
         vec![
-            command("farquorum status", "who leads, round trips, indexes"),
-            command("farquorum kv set greeting hello", "a linearizable write"),
-            command("farquorum job run wordcount --input /usr/share/common-licenses", "a job over real text"),
+            command("status", "who leads, round trips, indexes"),
+            command("kv set greeting hello", "a linearizable write"),
+            command("job run wordcount --input /usr/share/common-licenses", "a job over real text"),
             verb("kill leader", "and watch the others take over"),
         ]
     };

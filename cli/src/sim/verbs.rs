@@ -75,6 +75,7 @@ pub(crate) fn simple(folder: &Folder, request: &Request) -> Result<ExitCode, Fai
 
 /// A verb on one host's process; `leader` becomes the leader's name.
 pub(crate) fn process(
+    global: &Global,
     folder: &Folder,
     host: &str,
     request: impl FnOnce(String) -> Request,
@@ -83,8 +84,20 @@ pub(crate) fn process(
     let host = if host == LEADER { ready::leader(folder)? } else { host.to_owned() };
     let request = request(host.clone());
     ask(&folder.socket()?, &request)?;
-    output::write_line(&host)?;
+    output::print(global.output, &Host { host })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The host that something was done to.
+#[derive(Serialize)]
+struct Host {
+    host: String,
+}
+
+impl Show for Host {
+    fn table(&self) -> String {
+        self.host.clone()
+    }
 }
 
 /// Refuses when the simulation is only a network: then no host has a process, and nobody leads.
@@ -99,7 +112,14 @@ fn something_runs(folder: &Folder) -> Result<(), Failure> {
 }
 
 /// Stops the simulation.
-pub(crate) fn down(folder: &Folder, args: &DownArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn down(name: &str, folder: &Folder, args: &DownArgs) -> Result<ExitCode, Failure> {
+    if nothing_answers(folder)? {
+        // What was asked for holds already; who mistyped a name wants to know.
+        let others = running()?;
+        let others =
+            if others.is_empty() { String::new() } else { format!("; running: {}", others.join(", ")) };
+        output::say_aside(&format!("no simulation named {name:?} runs{others}"));
+    }
     take_down(folder, args.purge)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -126,7 +146,14 @@ pub(crate) fn take_down(folder: &Folder, purge: bool) -> Result<(), Failure> {
 
 /// Prints what the supervisor knows.
 pub(crate) fn status(global: &Global, folder: &Folder) -> Result<ExitCode, Failure> {
-    if let Response::Status(status) = ask(&folder.socket()?, &Request::Status)? {
+    let answer = ask(&folder.socket()?, &Request::Status).map_err(|failure| match running() {
+        Ok(others) if failure.kind() == Kind::NotAvailable && !others.is_empty() => {
+            let hint = format!("--name with one that runs: {}; or make sim-up", others.join(", "));
+            Failure::new(failure.kind(), failure.message()).hint(hint)
+        }
+        _ => failure,
+    });
+    if let Response::Status(status) = answer? {
         output::print(global.output, &*status)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -219,6 +246,17 @@ impl Show for Running {
 
 /// Lists what answers.
 pub(crate) fn list(global: &Global) -> Result<ExitCode, Failure> {
+    output::print(global.output, &Running { simulations: running()? })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether nobody listens on the simulation's socket.
+fn nothing_answers(folder: &Folder) -> Result<bool, Failure> {
+    Ok(socket::connect(&folder.socket()?).is_err_and(|failure| failure.kind() == Kind::NotAvailable))
+}
+
+/// Names of the simulations that answer.
+fn running() -> Result<Vec<String>, Failure> {
     let root = paths::state_dir()?.join("sim");
     let mut simulations = Vec::new();
     for entry in std::fs::read_dir(&root).into_iter().flatten().flatten() {
@@ -229,8 +267,7 @@ pub(crate) fn list(global: &Global) -> Result<ExitCode, Failure> {
         }
     }
     simulations.sort();
-    output::print(global.output, &Running { simulations })?;
-    Ok(ExitCode::SUCCESS)
+    Ok(simulations)
 }
 
 /// Fails when the simulation already runs.

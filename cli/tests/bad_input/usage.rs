@@ -77,6 +77,10 @@ fn flags_are_refused_with_what_is_allowed() {
         (&["config", "explain", "raft.heartbeat"], &["did you mean raft.heartbeat_ms?"]),
         (&["status", "-o", "xml"], &["invalid value 'xml'", "table, json, yaml"]),
         (&["status", "--timeout", "0"], &["a number of seconds from 0.001 to 3600"]),
+        (
+            &["certs", "issue", "--role", "node", "--name", "n", "--san", "bad name!"],
+            &["a DNS name: letters"],
+        ),
         (&["stats"], &["unrecognized subcommand 'stats'", "'status'"]),
         (&["status", "--context", "none.toml"], &["cannot read the context file none.toml"]),
         (&["status", "--context", "bad.toml"], &["bad.toml is not a context file"]),
@@ -108,8 +112,8 @@ fn without_a_simulation_commands_say_how_to_start_one() {
         ran("", args).code(3).says(&["make sim-up"]);
     }
     ran("", &["sim", "list"]).ok().prints(&["no simulation runs"]);
-    // Nothing to stop is what was asked for.
-    ran("", &["sim", "down"]).ok();
+    // Nothing to stop is what was asked for, or a name that was mistyped.
+    ran("", &["sim", "down", "--name", "typo"]).code(0).says(&["no simulation named \"typo\" runs"]);
 }
 
 /// A taken port: who has it. The whole of 127.0.0.0/8 is this machine's, so the clouds lie there.

@@ -1,6 +1,12 @@
 //! `sim play`: what ships holds on a whole cluster, and what does not hold ends with exit code 1.
 
-use crate::lab::ran::run;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
+
+use crate::lab::machine::{interruptible, signal};
+use crate::lab::ran::{Ran, run};
 use crate::lab::{Sim, file};
 
 #[test]
@@ -20,6 +26,32 @@ fn every_scenario_that_ships_holds() {
         assert_eq!(held, expectations, "{name}: {printed}");
     }
     sim.ok(&["sim", "check"]);
+    assert_eq!(sim.ok(&["kv", "list", "scenario/"]), "no keys\n");
+}
+
+/// What has changed is said to stay: by a scenario, and by a trace.
+#[test]
+fn an_interrupted_play_says_what_stays() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let script = file(
+        &sim.lab,
+        "long.yaml",
+        "name: long\nsteps:\n- {at_s: 0, isolate: azure}\n- {at_s: 600, heal: all}\n",
+    );
+    let trace = file(&sim.lab, "trace.csv", "0,80\n600,80\n");
+    let cases: [(&[&str], &str, &str); 2] = [
+        (&["sim", "play", &script], "at 0.0 s: isolate azure", "what the scenario has changed stays"),
+        (&["sim", "trace", "aws", "gcp", &trace, "--loop"], "aws - gcp: 2 values", "keep the delay"),
+    ];
+    for (args, first, says) in cases {
+        let mut command = sim.command(args);
+        interruptible(&mut command);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(out.any(|line| line.unwrap().starts_with(first)), "{args:?} ended without {first:?}");
+        signal(i32::try_from(child.id()).unwrap(), Signal::SIGINT);
+        Ran::new(&command, child.wait_with_output().unwrap()).code(130).says(&[says, "try: farquorum sim"]);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::process::Command;
 use nix::libc;
 use nix::sys::signal::Signal;
 
+use crate::lab::ran::run;
 use crate::lab::terminal::{Stop, Terminal};
 use crate::lab::{BINARY, Lab, text};
 
@@ -28,6 +29,16 @@ fn two_simulations_run_side_by_side() {
     let again = one.run(&["sim", "up", "--no-cluster"]);
     assert_eq!(again.status.code(), Some(4), "{}", text(&again.stderr));
     assert!(text(&again.stderr).contains("already runs"), "{}", text(&again.stderr));
+    // Who asks for none in particular is told which there are.
+    let ran = |args: &[&str]| {
+        let mut command = lab.command();
+        command.args(args);
+        run(command)
+    };
+    let nameless = ran(&["sim", "status"]).code(3);
+    nameless.says(&["no simulation answers at", "--name with one that runs", &one.name, &two.name]);
+    let typo = ran(&["sim", "--name", "typo", "down"]).code(0);
+    typo.says(&["no simulation named \"typo\" runs; running: ", &one.name]);
     one.down(true);
     assert_eq!(delay(two.json(&["sim", "status"])), 25.0, "the end of one is nothing to the other");
 }

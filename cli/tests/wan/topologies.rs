@@ -78,7 +78,7 @@ fn without_a_cluster_there_is_a_network_and_nobody_to_kill() {
         assert!(suggests(&up, &sim, verb), "{verb}: {}", up.text());
     }
     assert!(!suggests(&up, &sim, "kill"), "{}", up.text());
-    for needs_a_cluster in ["farquorum status", "kv set", "job run"] {
+    for needs_a_cluster in ["who leads", "kv set", "job run"] {
         assert!(!up.text().contains(needs_a_cluster), "{}", up.text());
     }
     let checked = sim.json(&["sim", "check"]);

@@ -1,5 +1,6 @@
 //! `farquorum sim play`: a timed list of changes and faults with expectations, so that another person can repeat an
-//! experiment. The command keeps the time; what a scenario has changed stays when it ends, unless it undoes it.
+//! experiment. The command keeps the time; what a scenario has changed stays when it ends or is interrupted, unless it
+//! undoes it.
 //!
 //! Limits: an expectation is waited for, and what is due meanwhile comes late, in order.
 
@@ -13,15 +14,15 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use farquorum_client::Context;
 
-use self::script::Expectation;
+use self::script::{Action, Expectation, Script, Step};
 use self::timeline::{Act, Timed};
 use super::folder::Folder;
 use super::protocol::{LEADER, Request};
 use super::ready;
 use super::socket::ask;
 use crate::commands::cluster::Connection;
-use crate::failure::Failure;
-use crate::output;
+use crate::failure::{Failure, Kind};
+use crate::{output, runtime};
 
 /// Scenarios that ship, by name.
 const SHIPPED: [(&str, &str); 3] = [
@@ -50,21 +51,56 @@ pub(crate) struct PlayArgs {
 pub(crate) fn run(folder: &Folder, args: &PlayArgs) -> Result<ExitCode, Failure> {
     let refuse = |why: String| Failure::usage(format!("{}: {why}", args.scenario));
     let script = script::parse(&text(&args.scenario)?).map_err(refuse)?;
-    let mut player = Player { folder, fallen: None };
+    // From the first line on an interrupt is answered.
+    runtime::hold_interrupts()?;
     output::write_line(&script.name)?;
+    let played = runtime::block_on(play(folder, &script));
+    forget(folder, &script);
+    played.map(|()| ExitCode::SUCCESS).map_err(|failure| match failure.kind() {
+        Kind::Interrupted => Failure::new(
+            Kind::Interrupted,
+            "interrupted: what the scenario has changed stays so, and what it stopped stays stopped",
+        )
+        .hint("farquorum sim status shows it; farquorum sim heal undoes cuts, farquorum sim restart starts a host"),
+        _ => failure,
+    })
+}
+
+/// Does everything at its time, and says what.
+async fn play(folder: &Folder, script: &Script) -> Result<(), Failure> {
+    let mut player = Player { folder, fallen: None };
+    let mut steps: Vec<&Step> = script.steps.iter().collect();
+    steps.sort_by_key(|step| step.at);
+    let mut steps = steps.into_iter().peekable();
     let start = Instant::now();
-    for Timed { at, act } in timeline::expand(&script) {
-        std::thread::sleep(at.saturating_sub(start.elapsed()));
+    for Timed { at, act } in timeline::expand(script) {
+        tokio::time::sleep(at.saturating_sub(start.elapsed())).await;
+        while let Some(step) = steps.next_if(|step| step.at <= at) {
+            if let Some(words) = step.action.words() {
+                output::write_line(&format!("at {:.1} s: {words}", step.at.as_secs_f64()))?;
+            }
+        }
         match act {
-            Act::Ask(request) => player.ask(request)?,
+            // Naming the leader makes a runtime of its own.
+            Act::Ask(request) => tokio::task::block_in_place(|| player.ask(request))?,
             Act::Expect(expectation) => {
-                let took = player.expect(&expectation)?;
+                let took = player.expect(&expectation).await?;
                 let (at, took) = (at.as_secs_f64(), took.as_secs_f64());
                 output::write_line(&format!("at {at:.1} s: {} (after {took:.2} s)", words(&expectation)))?;
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// Deletes the key that expectations wrote to; one that cannot be deleted now is written anew by the next scenario.
+fn forget(folder: &Folder, script: &Script) {
+    if script.steps.iter().any(|step| matches!(step.action, Action::Expect(_))) {
+        let _stays = runtime::block_on(async {
+            let context = Context::load(&folder.context()).map_err(Failure::usage)?;
+            Ok(Connection::to(context, TRY).await?.cluster.kv().delete(KEY).await?)
+        });
+    }
 }
 
 /// The text of a scenario that ships, or of a file.
@@ -115,12 +151,11 @@ impl Player<'_> {
     }
 
     /// Waits for what is expected, and says how long that took.
-    fn expect(&self, expectation: &Expectation) -> Result<Duration, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    async fn expect(&self, expectation: &Expectation) -> Result<Duration, Failure> {
         let start = Instant::now();
         let (Expectation::WriteWithinS(limit) | Expectation::NoWriteForS(limit)) = expectation;
         let until = start + limit.0;
-        let wrote = runtime.block_on(self.wrote_until(until))?;
+        let wrote = self.wrote_until(until).await?;
         match (expectation, wrote) {
             (Expectation::WriteWithinS(_), Ok(())) | (Expectation::NoWriteForS(_), Err(_)) => {
                 Ok(start.elapsed())

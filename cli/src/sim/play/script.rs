@@ -57,6 +57,38 @@ pub(crate) enum Action {
     Expect(Expectation),
 }
 
+impl Action {
+    /// What it does, for people; an expectation is said when it is known to hold.
+    pub(crate) fn words(&self) -> Option<String> {
+        Some(match self {
+            Self::Link(change) => {
+                let [one, other] = &change.between;
+                let keys = serde_json::to_value(&change.set.0).unwrap_or_default();
+                let set = keys.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+                let set: Vec<String> = set.map(|(key, value)| format!("{key} = {value}")).collect();
+                format!("link {one} - {other}: {}", set.join(", "))
+            }
+            Self::Ramp(ramp) => {
+                let ([one, other], over) = (&ramp.between, ramp.over_s.0.as_secs_f64());
+                let (from, to) = (ramp.from_rtt_ms.0, ramp.to_rtt_ms.0);
+                format!("link {one} - {other}: RTT from {from} to {to} ms within {over} s")
+            }
+            Self::Flap(flap) => {
+                let [one, other] = &flap.between;
+                let (down, up) = (flap.down_s.0.as_secs_f64(), flap.up_s.0.as_secs_f64());
+                format!("link {one} - {other}: {} times cut for {down} s and whole for {up} s", flap.times)
+            }
+            Self::Isolate(name) => format!("isolate {name}"),
+            Self::Heal(name) => format!("heal {name}"),
+            Self::Kill(host) => format!("kill {host}"),
+            Self::Pause(host) => format!("pause {host}"),
+            Self::Resume(host) => format!("resume {host}"),
+            Self::Restart(host) => format!("restart {host}"),
+            Self::Expect(_) => return None,
+        })
+    }
+}
+
 /// New values for keys of a link, both ways.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
