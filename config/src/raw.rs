@@ -95,7 +95,7 @@ raw_table! {
     /// `[storage]`
     RawStorage {
         service: String, bucket: String, account: String, region: String, cloud: String, address: String, port: u16,
-        log: String,
+        tls: bool, ca: PathBuf, log: String,
     }
 }
 raw_table! {

@@ -208,12 +208,21 @@ pub struct Storage {
     pub address: String,
     /// Port of S3.
     pub port: u16,
+    /// Whether that host speaks HTTPS.
+    pub tls: bool,
+    /// PEM file with the authorities that may sign that host's certificate; without it, those of the system.
+    pub ca: Option<PathBuf>,
     /// Where a node keeps its Raft log.
     pub log: LogBackend,
 }
 
 impl Storage {
-    /// host:port of S3, which is plain HTTP.
+    /// Scheme of the URL of that host.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
+    /// host:port of S3.
     pub fn host_port(&self) -> String {
         format!("{}:{}", self.address, self.port)
     }
@@ -223,7 +232,7 @@ impl Storage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StorageService {
-    /// The server at `storage.address`, which speaks S3 over plain HTTP.
+    /// The server at `storage.address`, which speaks S3 over HTTPS when `storage.tls` says so, else over plain HTTP.
     S3,
     /// Amazon S3.
     Aws,

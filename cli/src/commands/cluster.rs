@@ -85,6 +85,7 @@ impl Connection {
         Ok(Store::open(&StorageSettings {
             url: storage.url.clone(),
             endpoint: storage.endpoint.clone(),
+            ca: storage.ca.clone(),
             region: storage.region.clone(),
             account: storage.account.clone(),
             credentials: storage.credentials.clone(),

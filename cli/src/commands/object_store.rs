@@ -26,6 +26,10 @@ pub(crate) fn run(global: &Global, args: &ObjectStoreArgs) -> Result<ExitCode, F
     logging::start(logging::Format::Text);
     let config = loaded(global)?.config;
     let storage = &config.storage;
+    if storage.tls {
+        let message = "storage.tls = true, and this server speaks plain HTTP: its clients would not reach it";
+        return Err(Failure::usage(message).hint("--set storage.tls=false, for the clients too"));
+    }
     let known = storage.host_port();
     let at = config.detours.of(&known).map_err(Failure::usage)?;
     let address: SocketAddr = at

@@ -35,6 +35,7 @@ pub(crate) fn write(folder: &Folder, config: &Config, name: &str, hosts: &[HostP
         storage: Some(StorageContext {
             url: farquorum_storage::bucket_url(config.storage.service, &config.storage.bucket),
             endpoint: Some(format!("http://{}", port(OBJECT_STORE, "s3"))),
+            ca: None,
             region: config.storage.region.clone(),
             account: None,
             credentials: Some(folder.credentials()),

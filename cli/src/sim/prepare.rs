@@ -16,8 +16,10 @@ pub(crate) fn configuration(global: &Global, args: &UpArgs) -> Result<Loaded, Fa
     sources.topology.clone_from(&args.topology);
     sources.preset.clone_from(&args.preset);
     sources.overrides.extend(args.backend.iter().map(|name| ("lab.backend".to_owned(), name.clone())));
-    // The store of a simulation is its own, wherever the deployment has its objects.
-    sources.overrides.push(("storage.service".to_owned(), "s3".to_owned()));
+    // The store of a simulation is its own, wherever the deployment has its objects, and speaks plain HTTP.
+    for (key, value) in [("storage.service", "s3"), ("storage.tls", "false")] {
+        sources.overrides.push((key.to_owned(), value.to_owned()));
+    }
     let loaded = farquorum_config::load(&sources).map_err(Failure::usage)?;
     for warning in &loaded.warnings {
         output::say_aside(&format!("warning: {warning}"));

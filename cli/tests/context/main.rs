@@ -165,6 +165,41 @@ fn the_store_is_the_one_that_workers_use() {
 }
 
 #[test]
+fn a_store_with_https_is_trusted_by_a_file_of_this_machine() {
+    let desk = Desk::new();
+    let plain = desk.text("farquorum.toml");
+    let configured = |lines: &str| {
+        std::fs::write(desk.path("farquorum.toml"), plain.replace("[storage]", lines)).unwrap();
+        desk.terraform("outputs.json", |text| text);
+    };
+    let imported = |args: &[&str]| {
+        desk.import(&[&["outputs.json", "--force"], args].concat()).ok();
+        desk.ran(&["context", "show", "farquorum", "-o", "json"]).ok().json()["context"]["storage"].clone()
+    };
+    desk.import(&["outputs.json", "--storage-ca", "certs/ca/peer.crt"])
+        .code(2)
+        .says(&["--storage-ca is for an object store of your own with HTTPS", "storage.tls = true"]);
+    configured("[storage]\ntls = true");
+    assert_eq!(imported(&[])["endpoint"], "https://10.10.0.31:9000");
+    assert!(imported(&[])["ca"].is_null());
+
+    configured("[storage]\nca = \"/nowhere/store-ca.pem\"");
+    desk.import(&["outputs.json"]).code(2).says(&[
+        "/nowhere/store-ca.pem",
+        "No such file",
+        "--storage-ca FILE",
+    ]);
+    std::fs::write(desk.path("store-ca.pem"), "none").unwrap();
+    desk.import(&["outputs.json", "--storage-ca", "store-ca.pem"]).code(2).says(&["store-ca.pem: not PEM"]);
+    std::fs::copy(desk.path("certs/ca/peer.crt"), desk.path("store-ca.pem")).unwrap();
+    let storage = imported(&["--storage-ca", "store-ca.pem"]);
+    assert_eq!(storage["endpoint"], "https://10.10.0.31:9000");
+    assert_eq!(storage["ca"], desk.path("store-ca.pem").display().to_string());
+    configured(&format!("[storage]\nca = \"{}\"", desk.path("store-ca.pem").display()));
+    assert_eq!(imported(&[])["ca"], desk.path("store-ca.pem").display().to_string());
+}
+
+#[test]
 fn another_cluster_than_the_one_of_the_file_is_refused() {
     let desk = Desk::new();
     std::fs::write(desk.path("farquorum.toml"), format!("{}\n# new\n", desk.text("farquorum.toml"))).unwrap();

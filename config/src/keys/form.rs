@@ -26,6 +26,8 @@ pub enum Form {
     Argument,
     /// A folder.
     Folder,
+    /// A file.
+    File,
     /// Any text of at most 64 characters.
     Free,
 }
@@ -45,6 +47,7 @@ impl Form {
             Self::Region => "1 to 63 characters of a-z, 0-9 and '-', not starting or ending with '-'",
             Self::Argument => "a text of at most 4096 characters without NUL",
             Self::Folder => "a path of 1 to 4096 characters",
+            Self::File => "an absolute path (/...) of at most 4096 characters",
             Self::Free => "a text of at most 64 characters without control characters",
         }
     }
@@ -61,6 +64,7 @@ impl Form {
             Self::Region => is_label(text),
             Self::Argument => text.chars().count() <= 4096 && !text.contains('\0'),
             Self::Folder => (1..=4096).contains(&text.chars().count()) && !text.contains('\0'),
+            Self::File => text.starts_with('/') && Self::Folder.accepts(text),
             Self::Free => text.chars().count() <= 64 && !text.chars().any(char::is_control),
         }
     }
@@ -139,6 +143,9 @@ mod tests {
             (Form::Account, "ab", false),
             (Form::Region, "eu-central-1", true),
             (Form::Region, "https://example.com", false),
+            (Form::File, "/etc/farquorum/store-ca.pem", true),
+            (Form::File, "store-ca.pem", false),
+            (Form::File, "", false),
         ];
         for (form, text, expected) in cases {
             assert_eq!(form.accepts(text), *expected, "{form:?} {text:?}");

@@ -161,7 +161,7 @@ pub(super) static KEYS: &[Key] = &[
         "Nodes that it asks first; empty: all nodes of the file. ORCHESTRATOR_ADDR sets it for all workers."),
 
     key("storage.service", Kind::Choice(&["s3", "aws", "gcp", "azure"]), Value("\"s3\""),
-        "Who keeps the objects. s3: the server at storage.address, by plain HTTP; else the cloud's own service, by HTTPS. \
+        "Who keeps the objects. s3: the server at storage.address; else the cloud's own service, by HTTPS. \
          Simulation and containers always have s3."),
     key("storage.bucket", Kind::Text(Form::Bucket), Value("\"pipeline-data\""),
         "Bucket (Azure: container) that jobs read and write; a server at storage.address makes it on first start."),
@@ -175,6 +175,11 @@ pub(super) static KEYS: &[Key] = &[
         "Host name, or address inside its cloud's network, of the object store."),
     key("storage.port", PORT, Derived("ports.s3"),
         "Port of S3."),
+    key("storage.tls", Kind::Switch, Derived("storage.ca: true when that is set"),
+        "Whether the server at storage.address speaks HTTPS. Simulation and containers have plain HTTP."),
+    key("storage.ca", Kind::Text(Form::File), Unset("the authorities that the system trusts"),
+        "PEM file on each worker with the authorities that may sign that server's certificate, in place of the system's. \
+         Read when a worker starts."),
     key("storage.log", Kind::Choice(&["rocksdb", "memory"]), Value("\"rocksdb\""),
         "Where a node keeps its Raft log. memory: nothing survives a restart; for experiments only."),
 

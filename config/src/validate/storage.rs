@@ -25,6 +25,7 @@ pub(super) fn storage(
     place(raw, storage.cloud.as_deref(), storage.address.as_deref(), "storage", report);
     let service = service(storage, clouds, report);
     let (region, from) = region(service, clouds);
+    certificate_unused(storage, service, report);
     Storage {
         service,
         bucket: storage.bucket.clone().unwrap_or_default(),
@@ -33,7 +34,21 @@ pub(super) fn storage(
         cloud: storage.cloud.clone().unwrap_or_default(),
         address: storage.address.clone().unwrap_or_default(),
         port: derived.or(storage.port, "storage.port", ports.s3, "ports.s3"),
+        tls: derived.or(storage.tls, "storage.tls", storage.ca.is_some(), "storage.ca"),
+        ca: storage.ca.clone(),
         log: log(storage, report),
+    }
+}
+
+/// What says how the server at `storage.address` is trusted says nothing of a cloud's own service.
+fn certificate_unused(storage: &RawStorage, service: StorageService, report: &mut Report) {
+    if let (Some(file), Some(_)) = (&storage.ca, service.provider()) {
+        let message = format!(
+            "not used: with storage.service = {} the objects are with the cloud itself, whose certificates the \
+             system's authorities sign",
+            quoted(storage.service.as_deref().unwrap_or_default())
+        );
+        report.warn("storage.ca", Some(quoted(&file.display().to_string())), message);
     }
 }
 

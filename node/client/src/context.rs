@@ -64,6 +64,9 @@ pub struct StorageContext {
     /// URL of the server behind `s3://`; without it, that is Amazon S3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// PEM file with the authorities that may sign the certificate of an `https://` endpoint; without it, the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
     /// Region of `s3://`.
     pub region: String,
     /// Storage account of `az://`.
@@ -183,7 +186,9 @@ impl Context {
 
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         let TlsContext { ca, cert, key } = &mut self.tls;
-        let storage = self.storage.as_mut().and_then(|storage| storage.credentials.as_mut());
+        let storage = self.storage.as_mut();
+        let storage = storage.map(|storage| [&mut storage.ca, &mut storage.credentials]).into_iter();
+        let storage = storage.flatten().filter_map(Option::as_mut);
         let sim = self.sim.as_mut().map(|sim| &mut sim.control);
         [ca, cert, key].into_iter().chain(storage).chain(sim).collect()
     }

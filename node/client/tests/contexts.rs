@@ -24,6 +24,7 @@ fn context(cluster: &str) -> Context {
         storage: Some(StorageContext {
             url: "s3://pipeline-data".to_owned(),
             endpoint: Some("http://127.0.0.1:40003".to_owned()),
+            ca: None,
             region: "us-east-1".to_owned(),
             account: None,
             credentials: Some(path("s3.toml")),
@@ -56,8 +57,17 @@ fn relative_paths_are_below_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("context.toml");
     let tls = TlsContext { ca: "ca/peer.crt".into(), cert: "a.crt".into(), key: "a.key".into() };
-    Context { tls, ..context("lab") }.save(&path).unwrap();
+    let storage = context("lab").storage.map(|storage| StorageContext {
+        endpoint: Some("https://localhost:9000".to_owned()),
+        ca: Some("store-ca.pem".into()),
+        credentials: Some("keys.toml".into()),
+        ..storage
+    });
+    Context { tls, storage, ..context("lab") }.save(&path).unwrap();
     let loaded = Context::load(&path).unwrap();
+    let storage = loaded.storage.unwrap();
+    assert_eq!(storage.ca.unwrap(), dir.path().join("store-ca.pem"));
+    assert_eq!(storage.credentials.unwrap(), dir.path().join("keys.toml"));
     assert_eq!(loaded.tls.ca, dir.path().join("ca/peer.crt"));
     assert_eq!(loaded.tls.key, dir.path().join("a.key"));
     assert_eq!(loaded.sim.unwrap().control, Path::new("/certs/control.sock"));

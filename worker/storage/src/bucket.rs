@@ -47,17 +47,20 @@ impl Store {
     /// One request to the bucket itself: status and text of the answer.
     async fn ask(&self, bucket: &str, method: Method) -> Result<(StatusCode, String), StoreError> {
         let url = self.bucket_url();
-        let Services { settings, connector, .. } = self.services();
-        let client = self.services().s3(bucket)?;
+        let Services { settings, own, .. } = self.services();
         let plain = settings.endpoint.as_deref().map_or(Ok(false), is_plain)?;
-        let http = connector.client(plain)?;
-        let signed = client.signed_url(method.clone(), &Path::default(), SIGNATURE_TIME).await;
+        let client = own.client(plain)?;
+        let signed =
+            self.services().s3(bucket)?.signed_url(method.clone(), &Path::default(), SIGNATURE_TIME).await;
         let signed = signed.map_err(|error| StoreError::from_library("look for", url, &error))?;
         let failed =
             |detail: String| StoreError::Failed { operation: "look for", url: url.to_owned(), detail };
         // The URL holds the signature.
-        let lost = |error: reqwest::Error| failed(error.without_url().to_string());
-        let answer = http.request(method, signed).send().await.map_err(lost)?;
+        let lost = |error: reqwest::Error| match client.refusal(&error) {
+            Some(detail) => StoreError::Untrusted { operation: "look for", url: url.to_owned(), detail },
+            None => failed(error.without_url().to_string()),
+        };
+        let answer = client.http.request(method, signed).send().await.map_err(lost)?;
         let status = answer.status();
         let text = answer.text().await.map_err(lost)?;
         // A store that is starting.

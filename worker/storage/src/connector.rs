@@ -11,7 +11,9 @@ use farquorum_config::Detours;
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::{ClientConfigKey, ClientOptions};
 
+use crate::authority::Authorities;
 use crate::error::StoreError;
+use crate::trust::Client;
 
 /// Longest wait for a TCP connection: several round trips of the slowest link.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,11 +23,11 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Hands out two shared clients: one for plain HTTP (servers at an address, and the metadata of a cloud's machine), one
-/// for HTTPS, which needs the system's certificates and is made when it is first asked for.
+/// for HTTPS, which needs the system's certificates unless it has others, and is made when it is first asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
-    plain: reqwest::Client,
-    secure: Arc<OnceLock<Result<reqwest::Client, String>>>,
+    plain: Client,
+    secure: Arc<OnceLock<Result<Client, String>>>,
     /// Names that are reached elsewhere.
     elsewhere: Vec<(String, SocketAddr)>,
 }
@@ -36,17 +38,33 @@ impl Connector {
         install_crypto();
         let elsewhere = names(detours);
         let plain = builder(&elsewhere).tls_certs_only([]).build();
-        let plain = plain.map_err(|error| StoreError::Settings(format!("no HTTP client: {error}")))?;
-        Ok(Self { plain, secure: Arc::default(), elsewhere })
+        let http = plain.map_err(|error| StoreError::Settings(format!("no HTTP client: {error}")))?;
+        Ok(Self { plain: Client { http, authorities: None }, secure: Arc::default(), elsewhere })
+    }
+
+    /// The same, but for HTTPS these authorities alone are trusted.
+    pub(crate) fn trusting(&self, authorities: Authorities) -> Result<Self, StoreError> {
+        let Authorities { path, certificates } = authorities;
+        let error = |source: reqwest::Error| StoreError::Authorities {
+            path: path.clone(),
+            detail: format!("no HTTPS client: {}", crate::error::chain(&source)),
+        };
+        let certificates: Result<Vec<_>, _> =
+            certificates.iter().map(|certificate| reqwest::Certificate::from_der(certificate)).collect();
+        let builder = builder(&self.elsewhere).https_only(true);
+        let http = builder.tls_certs_only(certificates.map_err(error)?).build().map_err(error)?;
+        let secure = OnceLock::from(Ok(Client { http, authorities: Some(path) }));
+        Ok(Self { secure: Arc::new(secure), ..self.clone() })
     }
 
     /// The client for `http://` or `https://`.
-    pub(crate) fn client(&self, plain: bool) -> Result<reqwest::Client, StoreError> {
+    pub(crate) fn client(&self, plain: bool) -> Result<Client, StoreError> {
         if plain {
             return Ok(self.plain.clone());
         }
         let made = self.secure.get_or_init(|| {
-            builder(&self.elsewhere).https_only(true).build().map_err(|error| {
+            let made = builder(&self.elsewhere).https_only(true).build();
+            made.map(|http| Client { http, authorities: None }).map_err(|error| {
                 format!(
                     "no HTTPS client: {error}; it needs the certificates of public authorities (package \
                      ca-certificates, or SSL_CERT_FILE)"

@@ -1,6 +1,9 @@
 //! What can go wrong with an object, with the operation, the URL and what to try.
 
+use std::error::Error;
 use std::path::PathBuf;
+
+use crate::trust::Untrusted;
 
 /// Where identities are asked for, as the library's errors quote it; it has no kind of error for that.
 const METADATA: [&str; 4] = [
@@ -57,6 +60,16 @@ pub enum StoreError {
         /// What the metadata address answered.
         detail: String,
     },
+    /// The server was reached, and is not the one that is trusted.
+    #[error("cannot {operation} {url}: its server is not trusted: {detail}")]
+    Untrusted {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        url: String,
+        /// What is wrong with its certificate, and what to try.
+        detail: String,
+    },
     /// The object is larger than the caller can take.
     #[error("cannot {operation} {url}: it has {length} bytes, at most {max} are allowed here")]
     TooLarge {
@@ -82,6 +95,14 @@ pub enum StoreError {
     /// The settings make no sense.
     #[error("storage settings: {0}")]
     Settings(String),
+    /// The file with the authorities of a server of one's own.
+    #[error("file with the object store's authorities {path}: {detail}")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The file with the keys.
     #[error("credentials file {path}: {detail}")]
     Credentials {
@@ -107,6 +128,9 @@ impl StoreError {
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => Self::Denied { operation, url },
             E::InvalidPath { source } => Self::BadUrl { url, reason: source.to_string() },
             other => {
+                if let Some(Untrusted(detail)) = find(other) {
+                    return Self::Untrusted { operation, url, detail: detail.clone() };
+                }
                 let detail = chain(other);
                 if METADATA.iter().any(|path| detail.contains(path)) {
                     Self::NoIdentity { operation, url, detail }
@@ -118,8 +142,13 @@ impl StoreError {
     }
 }
 
+/// Our own error among the causes.
+fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Untrusted> {
+    error.downcast_ref().or_else(|| error.source().and_then(find))
+}
+
 /// An error and its causes on one line; the library's own text often leaves the cause out.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

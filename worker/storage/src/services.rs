@@ -11,6 +11,7 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
+use crate::authority::Authorities;
 use crate::connector::Connector;
 use crate::error::StoreError;
 use crate::keys::{AzureKey, Keys};
@@ -31,15 +32,16 @@ const GOOGLE: &str = "storage.googleapis.com:443";
 pub(crate) struct Services {
     pub(crate) settings: StorageSettings,
     pub(crate) keys: Keys,
+    /// For the clouds' own services.
     pub(crate) connector: Connector,
+    /// For the server at the endpoint.
+    pub(crate) own: Connector,
 }
 
 impl Services {
     /// Checks the settings and reads the keys.
     pub(crate) fn new(settings: &StorageSettings) -> Result<Self, StoreError> {
-        if let Some(endpoint) = &settings.endpoint {
-            is_plain(endpoint)?;
-        }
+        let plain = settings.endpoint.as_deref().map(is_plain).transpose()?;
         if !is_bucket(&settings.url) {
             let text = format!(
                 "{:?} is no bucket: must be s3://BUCKET, gs://BUCKET or az://CONTAINER",
@@ -47,9 +49,22 @@ impl Services {
             );
             return Err(StoreError::Settings(text));
         }
+        let connector = Connector::new(&settings.detours)?;
+        let own = match (&settings.ca, plain) {
+            (None, _) => connector.clone(),
+            (Some(file), Some(false)) => connector.trusting(Authorities::load(file)?)?,
+            (Some(file), _) => {
+                let text = format!(
+                    "ca = {file:?} is for a server at an https:// endpoint, and the objects are elsewhere: write \
+                     https:// or leave ca out"
+                );
+                return Err(StoreError::Settings(text));
+            }
+        };
         Ok(Self {
             keys: settings.credentials.as_deref().map(Keys::load).transpose()?.unwrap_or_default(),
-            connector: Connector::new(&settings.detours)?,
+            connector,
+            own,
             settings: settings.clone(),
         })
     }
@@ -72,13 +87,12 @@ impl Services {
             .with_bucket_name(bucket)
             .with_client_options(ClientOptions::new().with_allow_http(plain))
             .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_http_connector(self.connector.clone())
             .with_retry(retry());
         let builder = match &settings.endpoint {
-            Some(endpoint) => builder.with_endpoint(endpoint),
+            Some(endpoint) => builder.with_endpoint(endpoint).with_http_connector(self.own.clone()),
             None => {
                 self.way_to(&format!("s3.{}.amazonaws.com:443", settings.region))?;
-                builder
+                builder.with_http_connector(self.connector.clone())
             }
         };
         let builder = match (&self.keys.s3, &settings.endpoint) {

@@ -5,13 +5,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use farquorum_client::{Context, Contexts, Place, StorageContext, TlsContext};
-use farquorum_config::{Config, Sources, StorageService, load_text, read};
-use farquorum_storage::{Keys, bucket_url};
+use farquorum_client::{Context, Contexts, Place, TlsContext};
+use farquorum_config::{Config, Sources, load_text, read};
 use farquorum_tls::{AuthorityFiles, AuthorityKind, ClientFiles, ClientTls, Layout};
 use sha2::{Digest as _, Sha256};
 
-use super::outputs::{Outputs, Storage};
+use super::outputs::Outputs;
+use super::store::{self, StoreFiles};
 use crate::args::Global;
 use crate::commands::certs::ADMIN;
 use crate::failure::{Failure, Kind};
@@ -34,9 +34,8 @@ pub(super) struct Import {
     /// Whose certificate in that folder to use
     #[arg(long = "as", value_name = "NAME", default_value = ADMIN)]
     holder: String,
-    /// File with keys of the object store; without it, this machine's own identity in that cloud asks
-    #[arg(long, value_name = "FILE")]
-    storage_credentials: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreFiles,
     /// Replace a context of this name that says something else
     #[arg(long)]
     force: bool,
@@ -56,7 +55,7 @@ pub(super) fn import(global: &Global, contexts: &Contexts, args: &Import) -> Res
         nodes: outputs.context_nodes(http_port),
         tls: certificates(&outputs.cluster, args)?,
         cluster: outputs.cluster,
-        storage: Some(storage(outputs.storage, &config, args)?),
+        storage: Some(store::context(outputs.storage, &config, &args.store)?),
         sim: None,
     };
     if place.path.exists() && !args.force && Context::load(&place.path).ok().as_ref() != Some(&context) {
@@ -68,38 +67,6 @@ pub(super) fn import(global: &Global, contexts: &Contexts, args: &Import) -> Res
     context.save(&place.path).map_err(Failure::failed)?;
     paths::give_to_caller(&place.path)?;
     Ok(place)
-}
-
-/// The bucket that Terraform made, or the server that the configuration names.
-fn storage(made: Option<Storage>, config: &Config, args: &Import) -> Result<StorageContext, Failure> {
-    let own = &config.storage;
-    let credentials = match &args.storage_credentials {
-        Some(file) => {
-            let file = std::path::absolute(file).map_err(Failure::failed)?;
-            Keys::load(&file).map_err(Failure::usage)?;
-            Some(file)
-        }
-        None => None,
-    };
-    let url = bucket_url(own.service, &own.bucket);
-    let Some(made) = made else {
-        if own.service != StorageService::S3 {
-            let message =
-                format!("Terraform made no bucket {url}, which farquorum.toml names as storage.bucket");
-            return Err(Failure::new(Kind::Refused, message).hint("farquorum render, terraform apply"));
-        }
-        let endpoint = Some(format!("http://{}", own.host_port()));
-        return Ok(StorageContext { url, endpoint, region: own.region.clone(), account: None, credentials });
-    };
-    if made.url != url {
-        let message = format!(
-            "the workers' farquorum.toml says that objects are in {url}, and Terraform made {}",
-            made.url
-        );
-        return Err(Failure::new(Kind::Refused, message).hint("farquorum render, terraform apply"));
-    }
-    let region = made.region.unwrap_or_else(|| own.region.clone());
-    Ok(StorageContext { url, endpoint: None, region, account: made.account, credentials })
 }
 
 /// What makes the document.

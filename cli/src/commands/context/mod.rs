@@ -2,6 +2,7 @@
 
 mod import;
 mod outputs;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ fn settings(store: SocketAddr, metadata: SocketAddr) -> StorageSettings {
     StorageSettings {
         url: "s3://pipeline-data".to_owned(),
         endpoint: None,
+        ca: None,
         region: "eu-central-1".to_owned(),
         account: None,
         credentials: None,

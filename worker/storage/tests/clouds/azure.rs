@@ -12,7 +12,7 @@ use farquorum_storage::{StorageSettings, Store, StoreError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::certificates;
+use crate::certificates::Holder;
 use crate::common::contract::{long_object, round_trip};
 use crate::metadata::{Identity, start};
 
@@ -31,14 +31,13 @@ struct Azurite {
 impl Azurite {
     async fn start() -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port().await);
-        let certificates = certificates();
         let process = Command::new(std::env::var_os(EMULATOR).unwrap())
             .args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string(), "--silent", "--location"])
             .arg(folder.path())
             .args(["--skipApiVersionCheck", "--disableTelemetry", "--oauth", "basic", "--cert"])
-            .arg(certificates.join("names.pem"))
+            .arg(Holder::Clouds.certificate())
             .arg("--key")
-            .arg(certificates.join("names.key"))
+            .arg(Holder::Clouds.key())
             .env("AZURITE_ACCOUNTS", format!("{ACCOUNT}:{}", BASE64_STANDARD.encode(KEY)))
             .stdout(Stdio::null())
             .kill_on_drop(true)
@@ -70,6 +69,7 @@ impl Azurite {
         Store::open(&StorageSettings {
             url: "az://pipeline-data".to_owned(),
             endpoint: None,
+            ca: None,
             region: "us-east-1".to_owned(),
             account: Some(ACCOUNT.to_owned()),
             credentials: credentials.map(Path::to_owned),

@@ -21,8 +21,10 @@ use crate::front::https;
 use crate::metadata::{Identity, start};
 
 pub(crate) const HOST: &str = "storage.googleapis.com";
+/// Where a person's refresh token becomes a token for a while.
+pub(crate) const TOKENS: &str = "accounts.google.com";
 const BUCKET: &str = "pipeline-data";
-const TOKEN: &str = "ya29.of-this-machine";
+pub(crate) const TOKEN: &str = "ya29.of-this-machine";
 
 type Answer = (StatusCode, Vec<(&'static str, String)>, Bytes);
 
@@ -177,19 +179,24 @@ async fn serve(bucket: Arc<Mutex<Bucket>>) -> SocketAddr {
     at
 }
 
-async fn store(token: &str) -> Store {
+/// How a machine there opens it, whose metadata address gives this token.
+pub(crate) async fn settings(token: &str) -> StorageSettings {
     let front = https(serve(Arc::default()).await).await;
     let metadata = start(Identity { token: token.to_owned(), ..Identity::default() }).await;
     let detours = [(format!("{HOST}:443"), front), ("metadata.google.internal:80".to_owned(), metadata)];
-    Store::open(&StorageSettings {
+    StorageSettings {
         url: format!("gs://{BUCKET}"),
         endpoint: None,
+        ca: None,
         region: "us-east-1".to_owned(),
         account: None,
         credentials: None,
         detours: detours.map(|(from, to)| (from, to.to_string())).into_iter().collect(),
-    })
-    .unwrap()
+    }
+}
+
+async fn store(token: &str) -> Store {
+    Store::open(&settings(token).await).unwrap()
 }
 
 pub(crate) async fn identity() {

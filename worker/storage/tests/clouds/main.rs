@@ -1,5 +1,5 @@
 //! The three clouds' own stores (STO-1) as a machine there reaches them: their names over HTTPS, the identity of the
-//! machine from the metadata address. Names and metadata are loopback ports here (detours). Amazon's part is played by the
+//! machine from the metadata address; and a server of one's own with HTTPS. Names and metadata are loopback ports here (detours). Amazon's part is played by the
 //! lab's server, Google's by a small one in `google.rs`, Azure's by Azurite, which `ci/stores.sh` fetches; without it those
 //! tests are left out, and it says so.
 //!
@@ -16,27 +16,30 @@
 
 mod amazon;
 mod azure;
+mod certificates;
 #[allow(dead_code, reason = "the other test programs use the rest")]
 #[path = "../common/mod.rs"]
 mod common;
 mod front;
 mod google;
 mod metadata;
+mod own;
 
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-/// Where the second run finds certificate, key and authority.
-const CERTIFICATES: &str = "FARQUORUM_TEST_CERTIFICATES";
-
 /// A test, and the variable that names its emulator.
 type Test = (&'static str, Option<&'static str>, fn() -> BoxFuture<'static, ()>);
 
-const TESTS: [Test; 7] = [
+const TESTS: [Test; 12] = [
+    ("own_server_is_trusted_by_its_authority", None, || own::own_authority().boxed()),
+    ("own_server_is_trusted_by_the_system", None, || own::authority_of_the_system().boxed()),
+    ("own_server_that_is_not_trusted_is_refused", None, || own::untrusted().boxed()),
+    ("own_server_with_settings_that_do_not_fit", None, || own::settings_that_do_not_fit().boxed()),
+    ("own_server_and_a_cloud_beside_it", None, || own::clouds_beside().boxed()),
     ("amazon_takes_the_identity_of_the_machine", None, || amazon::identity().boxed()),
     ("amazon_refuses_another_identity", None, || amazon::refused().boxed()),
     ("a_machine_without_identity_is_told_so", None, || amazon::no_identity().boxed()),
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
         TESTS.iter().for_each(|(name, ..)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    if std::env::var_os(CERTIFICATES).is_none() {
+    if std::env::var_os(certificates::FOLDER).is_none() {
         return again(&args);
     }
     let names: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
@@ -80,17 +83,13 @@ fn main() -> ExitCode {
 /// This program again, in a system that trusts an authority of ours and knows no other keys.
 fn again(args: &[String]) -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
-    front::make_certificates(folder.path());
+    certificates::make(folder.path());
     let status = Command::new(std::env::current_exe().unwrap())
         .args(args)
-        .env(CERTIFICATES, folder.path())
-        .env("SSL_CERT_FILE", folder.path().join("authority.pem"))
+        .env(certificates::FOLDER, folder.path())
+        .env("SSL_CERT_FILE", certificates::of_the_system(folder.path()))
         .env("HOME", folder.path())
         .status()
         .unwrap();
     ExitCode::from(u8::from(!status.success()))
-}
-
-fn certificates() -> std::path::PathBuf {
-    Path::new(&std::env::var_os(CERTIFICATES).unwrap()).to_owned()
 }
