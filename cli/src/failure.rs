@@ -114,8 +114,8 @@ impl From<farquorum_storage::StoreError> for Failure {
     fn from(error: farquorum_storage::StoreError) -> Self {
         use farquorum_storage::StoreError as E;
         let kind = match error {
-            E::BadUrl { .. } | E::Settings(_) | E::Credentials { .. } => Kind::Usage,
-            E::Denied { .. } | E::NoIdentity { .. } => Kind::Refused,
+            E::BadUrl { .. } | E::Settings(_) | E::Credentials { .. } | E::Authorities { .. } => Kind::Usage,
+            E::Denied { .. } | E::NoIdentity { .. } | E::Untrusted { .. } => Kind::Refused,
             E::Failed { .. } => Kind::NotAvailable,
             E::NotFound { .. } | E::TooLarge { .. } => Kind::Failed,
         };

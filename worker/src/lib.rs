@@ -117,6 +117,9 @@ pub async fn run(
 ) -> Result<(), WorkerError> {
     let worker = config.worker(&options.name).ok_or_else(|| unknown(&config, &options.name))?;
     let store = Store::open(&StorageSettings::from_config(&config, options.storage_credentials.clone())?)?;
+    let registry = Registry::of_host();
+    // Whoever may submit tasks names URLs. Where they can run programs they reach this host's files anyway; elsewhere not.
+    let store = if registry.get("command").is_ok() { store } else { store.without_files() };
     let tls = client_tls(&config, &options)?;
     let cluster = cluster(&config, worker, tls.clone())?;
     let metrics = Metrics::new()?;
@@ -136,7 +139,7 @@ pub async fn run(
             region: config.clouds.get(&worker.cloud).map(|cloud| cloud.region.clone()).unwrap_or_default(),
             capacity: worker.capacity,
         },
-        registry: Registry::of_host(),
+        registry,
         store: store.clone(),
         metrics: metrics.clone(),
         timeout_default: config.tasks.timeout,

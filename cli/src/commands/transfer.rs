@@ -48,5 +48,10 @@ async fn transfer(global: &Global, args: &TransferArgs) -> Result<String, Failur
         })?,
     };
     let leader = connection.cluster.cluster().transfer_leader(to).await?.leader_id;
-    Ok(nodes.iter().find(|node| node.id == leader).map_or("unknown", |node| node.name.as_str()).to_owned())
+    let name = nodes.iter().find(|node| node.id == leader).map_or("unknown", |node| node.name.as_str());
+    match &args.node {
+        Some(asked) if leader != to => Err(Failure::failed(format!("{name} leads, not {asked}"))
+            .hint("once more: leadership may have moved by itself meanwhile")),
+        _ => Ok(name.to_owned()),
+    }
 }

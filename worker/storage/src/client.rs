@@ -38,6 +38,8 @@ pub type Listing = BoxStream<'static, Result<ObjectInfo, StoreError>>;
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// Whether URLs may name files of this host.
+    files: bool,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,15 @@ impl Store {
                 local: Arc::new(LocalFileSystem::new()),
                 buckets: Mutex::default(),
             }),
+            files: true,
         })
+    }
+
+    /// The same store, which opens no file of this host: for URLs that come from others.
+    #[must_use]
+    pub fn without_files(mut self) -> Self {
+        self.files = false;
+        self
     }
 
     /// URL of the deployment's own bucket.
@@ -156,6 +166,12 @@ impl Store {
     fn locate(&self, url: &str) -> Result<(Arc<dyn ObjectStore>, Location), StoreError> {
         let location = Location::parse(url)?;
         let store = match &location {
+            Location::Local { .. } if !self.files => {
+                return Err(StoreError::BadUrl {
+                    url: url.to_owned(),
+                    reason: "files of this host are not open here".to_owned(),
+                });
+            }
             Location::Local { .. } => self.inner.local.clone(),
             Location::Bucket { scheme, bucket, .. } => self.bucket(*scheme, bucket)?,
         };

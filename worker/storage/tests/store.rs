@@ -14,7 +14,7 @@ use bytes::Bytes;
 use common::contract::{long_object, round_trip, urls_below};
 use common::{Lab, settings, write_other_credentials};
 use farquorum_storage::check::{CHECK_BYTES, ConditionalCreate, check};
-use farquorum_storage::{Store, StoreError, join};
+use farquorum_storage::{StorageSettings, Store, StoreError, join};
 
 #[tokio::test]
 async fn round_trip_over_s3() {
@@ -28,6 +28,21 @@ async fn round_trip_in_a_folder() {
     let (plain, by_url) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     round_trip(&lab.store, plain.path().to_str().unwrap()).await;
     round_trip(&lab.store, &format!("file://{}", by_url.path().display())).await;
+}
+
+#[tokio::test]
+async fn a_store_without_files_opens_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, "key").unwrap();
+    let settings = StorageSettings::s3("http://127.0.0.1:1".to_owned(), "pipeline-data", None);
+    let store = Store::open(&settings).unwrap();
+    let urls = [path.to_str().unwrap().to_owned(), format!("file://{}", path.display())];
+    for url in &urls {
+        assert_eq!(store.head(url).await.unwrap().length, 3);
+        let refused = store.clone().without_files().head(url).await.unwrap_err().to_string();
+        assert!(refused.contains("files of this host are not open"), "{refused}");
+    }
 }
 
 #[tokio::test]
