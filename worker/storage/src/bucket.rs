@@ -52,7 +52,7 @@ impl Store {
         let client = own.client(plain)?;
         let signed =
             self.services().s3(bucket)?.signed_url(method.clone(), &Path::default(), SIGNATURE_TIME).await;
-        let signed = signed.map_err(|error| StoreError::from_library("look for", url, &error))?;
+        let signed = signed.map_err(|error| self.failed("look for", url, &error))?;
         let failed =
             |detail: String| StoreError::Failed { operation: "look for", url: url.to_owned(), detail };
         // The URL holds the signature.

@@ -13,8 +13,9 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
+use crate::asker::asker;
 use crate::error::StoreError;
-use crate::location::{Location, Scheme};
+use crate::location::{Location, Scheme, in_bucket};
 use crate::reader::ObjectReader;
 use crate::services::Services;
 use crate::settings::StorageSettings;
@@ -81,14 +82,14 @@ impl Store {
     /// What is known of one object.
     pub async fn head(&self, url: &str) -> Result<ObjectInfo, StoreError> {
         let (store, at) = self.locate(url)?;
-        let meta = store.head(at.key()).await.map_err(|e| StoreError::from_library("look at", url, &e))?;
+        let meta = store.head(at.key()).await.map_err(|e| self.failed("look at", url, &e))?;
         Ok(ObjectInfo { url: url.to_owned(), length: meta.size })
     }
 
     /// A whole object of at most `bytes_max` bytes.
     pub async fn get(&self, url: &str, bytes_max: u64) -> Result<Bytes, StoreError> {
         let operation = "read";
-        let failed = |e| StoreError::from_library(operation, url, &e);
+        let failed = |e| self.failed(operation, url, &e);
         let (store, at) = self.locate(url)?;
         let result = store.get(at.key()).await.map_err(failed)?;
         let length = result.meta.size;
@@ -104,7 +105,7 @@ impl Store {
             return Ok(Bytes::new());
         }
         let (store, at) = self.locate(url)?;
-        store.get_range(at.key(), range).await.map_err(|e| StoreError::from_library("read", url, &e))
+        store.get_range(at.key(), range).await.map_err(|e| self.failed("read", url, &e))
     }
 
     /// Reads an object of any length piece by piece; `range` must lie inside it.
@@ -116,7 +117,7 @@ impl Store {
     pub async fn put(&self, url: &str, content: Bytes) -> Result<(), StoreError> {
         let (store, at) = self.locate(url)?;
         let put = store.put(at.key(), content.into()).await;
-        put.map(|_| ()).map_err(|e| StoreError::from_library("write", url, &e))
+        put.map(|_| ()).map_err(|e| self.failed("write", url, &e))
     }
 
     /// Writes an object only when there is none; says whether it did. When an answer was lost and the request tried
@@ -129,23 +130,23 @@ impl Store {
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(false)
             }
-            Err(e) => Err(StoreError::from_library("create", url, &e)),
+            Err(e) => Err(self.failed("create", url, &e)),
         }
     }
 
     /// Writes an object of any length in parts; it appears when [`ObjectWriter::finish`] returns.
     pub fn writer(&self, url: &str) -> Result<ObjectWriter, StoreError> {
         let (store, at) = self.locate(url)?;
-        Ok(ObjectWriter::new(store, at.key().clone(), url.to_owned()))
+        Ok(ObjectWriter::new(self.clone(), store, at.key().clone(), url.to_owned()))
     }
 
     /// Objects below a prefix (a whole path component: `a/b` does not list `a/bc`), in no promised order.
     pub fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         let (store, at) = self.locate(prefix)?;
-        let prefix = prefix.to_owned();
+        let (this, prefix) = (self.clone(), prefix.to_owned());
         let list = store.list(Some(at.key())).map(move |entry| match entry {
             Ok(meta) => Ok(ObjectInfo { url: at.url_of(&meta.location), length: meta.size }),
-            Err(e) => Err(StoreError::from_library("list", &prefix, &e)),
+            Err(e) => Err(this.failed("list", &prefix, &e)),
         });
         Ok(list.boxed())
     }
@@ -155,8 +156,20 @@ impl Store {
         let (store, at) = self.locate(url)?;
         match store.delete(at.key()).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(e) => Err(StoreError::from_library("delete", url, &e)),
+            Err(e) => Err(self.failed("delete", url, &e)),
         }
+    }
+
+    /// An error of the library, with what was tried on what, and by whom.
+    pub(crate) fn failed(
+        &self,
+        operation: &'static str,
+        url: &str,
+        source: &object_store::Error,
+    ) -> StoreError {
+        let Services { settings, keys, .. } = self.services();
+        let who = asker(settings, keys, in_bucket(url).map(|(scheme, ..)| scheme));
+        StoreError::from_library(operation, url, &who, source)
     }
 
     pub(crate) fn services(&self) -> &Services {

@@ -13,6 +13,12 @@ const METADATA: [&str; 4] = [
     "/metadata/identity/oauth2/",
 ];
 
+/// What Amazon (a session token) and Google (a refresh token) call a key that is wrong or has ended, with status 400.
+const ENDED: [&str; 4] = ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "invalid_grant"];
+
+/// Longest name of an error that is passed on.
+const CODE_CHARS_MAX: usize = 60;
+
 /// A failed operation on the object store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -37,14 +43,18 @@ pub enum StoreError {
     },
     /// The store did not accept who we are.
     #[error(
-        "cannot {operation} {url}: the store refused who asks; check the credentials file of this host or, without one, \
-         what the machine's identity may do there"
+        "cannot {operation} {url}: the store refused {who}{code}; check that it is right, has not ended, and may do that \
+         there"
     )]
     Denied {
         /// What was tried.
         operation: &'static str,
         /// On what.
         url: String,
+        /// Who asked.
+        who: String,
+        /// What the store called it, in parentheses; may be empty.
+        code: String,
     },
     /// There are no keys, and the cloud's machine, if this is one, did not say who it is.
     #[error(
@@ -120,18 +130,30 @@ impl StoreError {
     }
 
     /// Names the operation and the URL of an error of the library.
-    pub(crate) fn from_library(operation: &'static str, url: &str, source: &object_store::Error) -> Self {
+    pub(crate) fn from_library(
+        operation: &'static str,
+        url: &str,
+        who: &str,
+        source: &object_store::Error,
+    ) -> Self {
         use object_store::Error as E;
         let url = url.to_owned();
+        let denied = |url, code: Option<&str>| {
+            let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+            Self::Denied { operation, url, who: who.to_owned(), code }
+        };
         match source {
             E::NotFound { .. } => Self::NotFound { operation, url },
-            E::PermissionDenied { .. } | E::Unauthenticated { .. } => Self::Denied { operation, url },
+            E::PermissionDenied { .. } | E::Unauthenticated { .. } => denied(url, code(&chain(source))),
             E::InvalidPath { source } => Self::BadUrl { url, reason: source.to_string() },
             other => {
                 if let Some(Untrusted(detail)) = find(other) {
                     return Self::Untrusted { operation, url, detail: detail.clone() };
                 }
                 let detail = chain(other);
+                if let Some(code) = ENDED.into_iter().find(|code| detail.contains(code)) {
+                    return denied(url, Some(code));
+                }
                 if METADATA.iter().any(|path| detail.contains(path)) {
                     Self::NoIdentity { operation, url, detail }
                 } else {
@@ -140,6 +162,14 @@ impl StoreError {
             }
         }
     }
+}
+
+/// What the store called the error: `<Code>NAME</Code>` in its answer.
+fn code(detail: &str) -> Option<&str> {
+    let (_, rest) = detail.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    let plain = code.len() <= CODE_CHARS_MAX && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    plain.then_some(code)
 }
 
 /// Our own error among the causes.

@@ -4,6 +4,7 @@
 //! `az://container/key`, `file:///path`, or a plain path. Publishing a job's output once rests on one primitive, [`Store::put_if_absent`]; [`check`] shows whether a
 //! given store keeps that promise. The server ([`S3Server`]) is for the lab: one folder, one pair of keys, no TLS.
 
+mod asker;
 mod authority;
 mod bucket;
 pub mod check;

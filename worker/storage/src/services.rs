@@ -122,7 +122,11 @@ impl Services {
                 builder
             }
         };
-        Ok(Arc::new(builder.build().map_err(|error| refused(bucket, &error))?))
+        let built = builder.build().map_err(|error| match &self.keys.google {
+            Some(file) => StoreError::Credentials { path: file.clone(), detail: crate::error::chain(&error) },
+            None => refused(bucket, &error),
+        });
+        Ok(Arc::new(built?))
     }
 
     fn azure(&self, container: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {

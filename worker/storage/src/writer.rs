@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use object_store::path::Path as Key;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
 
+use crate::client::Store;
 use crate::error::StoreError;
 
 /// Bytes of one part. S3 wants at least 5 MiB for all but the last, and takes 10,000: 80 GiB an object.
@@ -18,7 +19,9 @@ pub const PART_BYTES: usize = 8 << 20;
 /// as the store can still be reached.
 #[derive(Debug)]
 pub struct ObjectWriter {
-    store: Arc<dyn ObjectStore>,
+    /// Names who asks when the bucket refuses.
+    store: Store,
+    bucket: Arc<dyn ObjectStore>,
     key: Key,
     url: String,
     /// What is not sent yet. Invariant: shorter than [`PART_BYTES`] between calls.
@@ -29,8 +32,8 @@ pub struct ObjectWriter {
 }
 
 impl ObjectWriter {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, key: Key, url: String) -> Self {
-        Self { store, key, url, pending: BytesMut::new(), upload: None, length: 0 }
+    pub(crate) fn new(store: Store, bucket: Arc<dyn ObjectStore>, key: Key, url: String) -> Self {
+        Self { store, bucket, key, url, pending: BytesMut::new(), upload: None, length: 0 }
     }
 
     /// Appends bytes.
@@ -48,7 +51,7 @@ impl ObjectWriter {
     pub async fn finish(mut self) -> Result<u64, StoreError> {
         let rest = self.pending.split().freeze();
         if self.upload.is_none() {
-            let put = self.store.put(&self.key, rest.into()).await;
+            let put = self.bucket.put(&self.key, rest.into()).await;
             put.map_err(|e| self.error(&e))?;
             return Ok(self.length);
         }
@@ -65,15 +68,15 @@ impl ObjectWriter {
         let upload = match &mut self.upload {
             Some(upload) => upload,
             none => {
-                let started = self.store.put_multipart(&self.key).await;
-                none.insert(started.map_err(|e| StoreError::from_library("write", &self.url, &e))?)
+                let started = self.bucket.put_multipart(&self.key).await;
+                none.insert(started.map_err(|e| self.store.failed("write", &self.url, &e))?)
             }
         };
-        upload.put_part(part.into()).await.map_err(|e| StoreError::from_library("write", &self.url, &e))
+        upload.put_part(part.into()).await.map_err(|e| self.store.failed("write", &self.url, &e))
     }
 
     fn error(&self, source: &object_store::Error) -> StoreError {
-        StoreError::from_library("write", &self.url, source)
+        self.store.failed("write", &self.url, source)
     }
 }
 

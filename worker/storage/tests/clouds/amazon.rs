@@ -8,6 +8,7 @@ use farquorum_storage::{Credentials, StorageSettings, Store, StoreError};
 use crate::common::Lab;
 use crate::common::contract::{long_object, round_trip};
 use crate::front::https;
+use crate::gate::gate;
 use crate::metadata::{Identity, start};
 
 pub(crate) const HOST: &str = "s3.eu-central-1.amazonaws.com";
@@ -52,6 +53,37 @@ pub(crate) async fn refused() {
     let error = store.put("s3://pipeline-data/a", "text".into()).await.unwrap_err();
     assert!(matches!(error, StoreError::Denied { .. }), "{error}");
     assert!(error.to_string().contains("the machine's identity"), "{error}");
+}
+
+/// Keys of a session, as `aws configure export-credentials` prints them.
+pub(crate) async fn session() {
+    let lab = Lab::start().await;
+    let endpoint = lab.settings.endpoint.as_deref().unwrap();
+    let behind = endpoint.strip_prefix("http://").unwrap().parse().unwrap();
+    let front = https(gate(behind, "IQoJb3JpZ2luX2VjE/mine==").await).await;
+    let keys = Credentials::load(&lab.folder.path().join("credentials.toml")).unwrap();
+    let file = lab.folder.path().join("session.toml");
+    let open = |token: &str| {
+        let Credentials { access_key, secret_key } = &keys;
+        let pair = format!("access_key = \"{access_key}\"\nsecret_key = \"{secret_key}\"\n");
+        std::fs::write(&file, pair + token).unwrap();
+        let nobody = "127.0.0.1:1".parse().unwrap();
+        Store::open(&StorageSettings { credentials: Some(file.clone()), ..settings(front, nobody) }).unwrap()
+    };
+    let store = open("session_token = \"IQoJb3JpZ2luX2VjE/mine==\"");
+    round_trip(&store, "s3://pipeline-data/some/where").await;
+    long_object(&store, store.bucket_url()).await;
+    for (token, code) in [
+        ("", "InvalidAccessKeyId"),
+        ("session_token = \"of another session\"", "InvalidToken"),
+        ("session_token = \"of a session that ended\"", "ExpiredToken"),
+    ] {
+        let error = open(token).put("s3://pipeline-data/a", "text".into()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Denied { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains(code) && said.contains(&keys.access_key), "{said}");
+        assert!(said.contains("session.toml") && !said.contains("of a"), "{said}");
+    }
 }
 
 pub(crate) async fn no_identity() {

@@ -21,6 +21,8 @@ pub(crate) const HOST: &str = "farquorumaz.blob.core.windows.net";
 pub(crate) const EMULATOR: &str = "FARQUORUM_AZURITE_BLOB";
 const ACCOUNT: &str = "farquorumaz";
 const KEY: [u8; 64] = [7; 64];
+const VERSION: &str = "2021-08-06";
+const LATER: &str = "2100-01-01T00:00:00Z";
 
 struct Azurite {
     at: SocketAddr,
@@ -29,12 +31,15 @@ struct Azurite {
 }
 
 impl Azurite {
-    async fn start() -> Self {
+    /// `oauth`: whether tokens are taken; then a wrong signature is answered with 400 in place of Azure's 403.
+    async fn start(oauth: bool) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port().await);
         let process = Command::new(std::env::var_os(EMULATOR).unwrap())
             .args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string(), "--silent", "--location"])
             .arg(folder.path())
-            .args(["--skipApiVersionCheck", "--disableTelemetry", "--oauth", "basic", "--cert"])
+            .args(["--skipApiVersionCheck", "--disableTelemetry"])
+            .args(if oauth { &["--oauth", "basic"][..] } else { &[] })
+            .arg("--cert")
             .arg(Holder::Clouds.certificate())
             .arg("--key")
             .arg(Holder::Clouds.key())
@@ -53,8 +58,7 @@ impl Azurite {
     async fn make_container(&self) {
         let client = reqwest::Client::builder().no_proxy().resolve(HOST, self.at).build().unwrap();
         let made = client
-            .put(format!("https://{HOST}/pipeline-data?restype=container"))
-            .bearer_auth(token("https://storage.azure.com/"))
+            .put(format!("https://{HOST}/pipeline-data?restype=container&{}", of_the_account(&KEY)))
             .header("x-ms-version", "2021-08-06")
             .header("content-length", "0")
             .send()
@@ -83,6 +87,27 @@ impl Azurite {
     }
 }
 
+/// A shared access signature for the whole account, which may make containers.
+/// <https://learn.microsoft.com/rest/api/storageservices/create-account-sas>
+fn of_the_account(key: &[u8]) -> String {
+    let text = format!("{ACCOUNT}\nrwdlac\nb\nsco\n\n{LATER}\n\nhttps\n{VERSION}\n\n");
+    format!("sv={VERSION}&ss=b&srt=sco&sp=rwdlac&se={LATER}&spr=https&sig={}", signature(key, &text))
+}
+
+/// One for the container, with these rights, until then.
+/// <https://learn.microsoft.com/rest/api/storageservices/create-service-sas>
+fn of_the_container(key: &[u8], rights: &str, until: &str) -> String {
+    let place = format!("/blob/{ACCOUNT}/pipeline-data");
+    let text = format!("{rights}\n\n{until}\n{place}\n\n\nhttps\n{VERSION}\nc\n\n\n\n\n\n\n");
+    format!("sv={VERSION}&sr=c&sp={rights}&se={until}&spr=https&sig={}", signature(key, &text))
+}
+
+/// As it stands in a URL.
+fn signature(key: &[u8], text: &str) -> String {
+    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key), text.as_bytes());
+    url::form_urlencoded::byte_serialize(BASE64_STANDARD.encode(tag).as_bytes()).collect()
+}
+
 /// A token as Azure's metadata gives one; its signature is not looked at.
 fn token(audience: &str) -> String {
     let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
@@ -94,7 +119,7 @@ fn token(audience: &str) -> String {
 }
 
 pub(crate) async fn identity() {
-    let azurite = Azurite::start().await;
+    let azurite = Azurite::start(true).await;
     let store = azurite.store(None, token("https://storage.azure.com/")).await;
     round_trip(&store, "az://pipeline-data/some/where").await;
     long_object(&store, store.bucket_url()).await;
@@ -108,7 +133,7 @@ pub(crate) async fn identity() {
 }
 
 pub(crate) async fn account_key() {
-    let azurite = Azurite::start().await;
+    let azurite = Azurite::start(false).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("credentials.toml");
     let write = |key: [u8; 64]| {
@@ -119,8 +144,46 @@ pub(crate) async fn account_key() {
     round_trip(&store, "az://pipeline-data/some/where").await;
     write([8; 64]);
     let store = azurite.store(Some(&file), String::new()).await;
-    assert!(store.put("az://pipeline-data/a", "text".into()).await.is_err(), "taken with another key");
+    let said = denied(&store).await;
+    assert!(said.contains("azure_key of ") && said.contains("credentials.toml"), "{said}");
+    assert!(said.contains("the storage account farquorumaz"), "{said}");
     azurite.stop().await;
+}
+
+pub(crate) async fn shared_access() {
+    let azurite = Azurite::start(false).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials.toml");
+    let open = async |sas: &str| {
+        std::fs::write(&file, format!("azure_sas = \"{sas}\"\n")).unwrap();
+        azurite.store(Some(&file), String::new()).await
+    };
+    let store = open(&of_the_container(&KEY, "racwdl", LATER)).await;
+    round_trip(&store, "az://pipeline-data/some/where").await;
+    long_object(&store, store.bucket_url()).await;
+    let report = check(&store, store.bucket_url(), "worker").await.unwrap();
+    assert!(report.is_ok(), "{report}");
+    // Of the account, and with the mark that starts a query. Nothing is deleted: Azurite 3.35 answers a batch with 500 then.
+    let store = open(&format!("?{}", of_the_account(&KEY))).await;
+    long_object(&store, "az://pipeline-data/account").await;
+    assert!(!store.put_if_absent("az://pipeline-data/account/long", "text".into()).await.unwrap());
+    for sas in [
+        of_the_container(&[8; 64], "racwdl", LATER),
+        of_the_container(&KEY, "racwdl", "2020-01-01T00:00:00Z"),
+        of_the_container(&KEY, "rl", LATER),
+    ] {
+        let said = denied(&open(&sas).await).await;
+        assert!(said.contains("azure_sas of ") && said.contains("credentials.toml"), "{said}");
+        assert!(said.contains("the storage account farquorumaz") && !said.contains("sig="), "{said}");
+    }
+    azurite.stop().await;
+}
+
+/// What a client is told that may not write.
+async fn denied(store: &Store) -> String {
+    let error = store.put("az://pipeline-data/a", "text".into()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Denied { .. }), "{error}");
+    error.to_string()
 }
 
 /// A port that nobody had a moment ago.

@@ -26,7 +26,12 @@ pub(crate) const TOKENS: &str = "accounts.google.com";
 const BUCKET: &str = "pipeline-data";
 pub(crate) const TOKEN: &str = "ya29.of-this-machine";
 
-type Answer = (StatusCode, Vec<(&'static str, String)>, Bytes);
+pub(crate) type Answer = (StatusCode, Vec<(&'static str, String)>, Bytes);
+
+/// Who may ask, by the bearer token.
+pub(crate) type Accepts = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+/// What a server answers.
+type Answers = Arc<dyn Fn(&Request<()>, Bytes) -> Answer + Send + Sync>;
 
 /// Objects by key, and the parts of uploads that have not ended, by upload and number.
 #[derive(Default)]
@@ -38,9 +43,6 @@ struct Bucket {
 
 impl Bucket {
     fn answer(&mut self, request: &Request<()>, body: Bytes) -> Answer {
-        if request.headers().get("authorization").is_none_or(|found| found != &format!("Bearer {TOKEN}")) {
-            return plain(StatusCode::UNAUTHORIZED);
-        }
         let path = urlencoding(request.uri().path());
         let query: BTreeMap<String, String> =
             url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
@@ -129,7 +131,7 @@ fn read(object: &Bytes, request: &Request<()>) -> Answer {
     (status, headers, content)
 }
 
-fn plain(status: StatusCode) -> Answer {
+pub(crate) fn plain(status: StatusCode) -> Answer {
     (status, Vec::new(), Bytes::new())
 }
 
@@ -149,19 +151,34 @@ fn urlencoding(path: &str) -> String {
         .collect()
 }
 
-async fn serve(bucket: Arc<Mutex<Bucket>>) -> SocketAddr {
+/// An empty bucket for those who may ask.
+pub(crate) async fn bucket(accepts: Accepts) -> SocketAddr {
+    let bucket = Mutex::new(Bucket::default());
+    serve(Arc::new(move |request, body| {
+        let bearer = request.headers().get("authorization").and_then(|found| found.to_str().ok());
+        let bearer = bearer.and_then(|found| found.strip_prefix("Bearer "));
+        if !bearer.is_some_and(|bearer| accepts(bearer)) {
+            return plain(StatusCode::UNAUTHORIZED);
+        }
+        bucket.lock().unwrap().answer(request, body)
+    }))
+    .await
+}
+
+/// Serves plain HTTP on a loopback port.
+pub(crate) async fn serve(answers: Answers) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let bucket = bucket.clone();
+            let answers = answers.clone();
             let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                let bucket = bucket.clone();
+                let answers = answers.clone();
                 async move {
                     let (head, body) = request.into_parts();
                     let body = body.collect().await.unwrap().to_bytes();
                     let request = Request::from_parts(head, ());
-                    let (status, headers, content) = bucket.lock().unwrap().answer(&request, body);
+                    let (status, headers, content) = answers(&request, body);
                     let mut response = Response::builder().status(status);
                     for (name, value) in headers {
                         response = response.header(name, value);
@@ -181,7 +198,7 @@ async fn serve(bucket: Arc<Mutex<Bucket>>) -> SocketAddr {
 
 /// How a machine there opens it, whose metadata address gives this token.
 pub(crate) async fn settings(token: &str) -> StorageSettings {
-    let front = https(serve(Arc::default()).await).await;
+    let front = https(bucket(Arc::new(|bearer: &str| bearer == TOKEN)).await).await;
     let metadata = start(Identity { token: token.to_owned(), ..Identity::default() }).await;
     let detours = [(format!("{HOST}:443"), front), ("metadata.google.internal:80".to_owned(), metadata)];
     StorageSettings {

@@ -21,7 +21,9 @@ mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod front;
+mod gate;
 mod google;
+mod google_keys;
 mod metadata;
 mod own;
 
@@ -31,10 +33,13 @@ use std::process::{Command, ExitCode};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-/// A test, and the variable that names its emulator.
+/// Makes RSA keys, which no crate here does.
+const OPENSSL: &str = "openssl";
+
+/// A test, and what it needs: `openssl`, or the variable that names its emulator.
 type Test = (&'static str, Option<&'static str>, fn() -> BoxFuture<'static, ()>);
 
-const TESTS: [Test; 12] = [
+const TESTS: [Test; 16] = [
     ("own_server_is_trusted_by_its_authority", None, || own::own_authority().boxed()),
     ("own_server_is_trusted_by_the_system", None, || own::authority_of_the_system().boxed()),
     ("own_server_that_is_not_trusted_is_refused", None, || own::untrusted().boxed()),
@@ -42,11 +47,15 @@ const TESTS: [Test; 12] = [
     ("own_server_and_a_cloud_beside_it", None, || own::clouds_beside().boxed()),
     ("amazon_takes_the_identity_of_the_machine", None, || amazon::identity().boxed()),
     ("amazon_refuses_another_identity", None, || amazon::refused().boxed()),
+    ("amazon_takes_keys_with_their_session_token", None, || amazon::session().boxed()),
     ("a_machine_without_identity_is_told_so", None, || amazon::no_identity().boxed()),
     ("google_takes_the_identity_of_the_machine", None, || google::identity().boxed()),
     ("google_refuses_another_identity", None, || google::refused().boxed()),
+    ("google_takes_the_key_of_a_service_account", Some(OPENSSL), || google_keys::service_account().boxed()),
+    ("google_takes_the_login_of_a_person", None, || google_keys::person().boxed()),
     ("azure_takes_the_identity_of_the_machine", Some(azure::EMULATOR), || azure::identity().boxed()),
     ("azure_takes_the_key_of_the_account", Some(azure::EMULATOR), || azure::account_key().boxed()),
+    ("azure_takes_a_shared_access_signature", Some(azure::EMULATOR), || azure::shared_access().boxed()),
 ];
 
 fn main() -> ExitCode {
@@ -61,12 +70,12 @@ fn main() -> ExitCode {
     let names: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (mut passed, mut failed, mut left_out) = (0, 0, 0);
-    for (name, emulator, test) in TESTS {
+    for (name, needs, test) in TESTS {
         if !names.is_empty() && !names.iter().any(|wanted| name.contains(wanted.as_str())) {
             continue;
         }
-        if let Some(variable) = emulator.filter(|variable| std::env::var_os(variable).is_none()) {
-            println!("test {name} ... ignored, {variable} is not set: ci/stores.sh runs it");
+        if let Some(missing) = needs.and_then(missing) {
+            println!("test {name} ... ignored, {missing}");
             left_out += 1;
             continue;
         }
@@ -78,6 +87,15 @@ fn main() -> ExitCode {
     let word = if failed == 0 { "ok" } else { "FAILED" };
     println!("test result: {word}. {passed} passed; {failed} failed; {left_out} ignored");
     ExitCode::from(u8::from(failed > 0))
+}
+
+/// Why a test cannot run, when what it needs is not here.
+fn missing(need: &str) -> Option<String> {
+    if need == OPENSSL {
+        let found = Command::new(OPENSSL).arg("version").output().is_ok();
+        return (!found).then(|| "the program openssl is not installed".to_owned());
+    }
+    std::env::var_os(need).is_none().then(|| format!("{need} is not set: ci/stores.sh runs it"))
 }
 
 /// This program again, in a system that trusts an authority of ours and knows no other keys.
