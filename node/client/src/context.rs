@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::storage::StorageContext;
+
 /// Where a cluster is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,28 +55,6 @@ pub struct TlsContext {
     pub cert: PathBuf,
     /// Private key of the caller.
     pub key: PathBuf,
-}
-
-/// The object store, seen from this machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StorageContext {
-    /// The bucket for jobs: `s3://BUCKET`, `gs://BUCKET` or `az://CONTAINER`.
-    pub url: String,
-    /// URL of the server behind `s3://`; without it, that is Amazon S3.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
-    /// PEM file with the authorities that may sign the certificate of an `https://` endpoint; without it, the system's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca: Option<PathBuf>,
-    /// Region of `s3://`.
-    pub region: String,
-    /// Storage account of `az://`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// File with keys, mode 0600; without it the identity of this machine asks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credentials: Option<PathBuf>,
 }
 
 /// The simulation that runs this cluster.
@@ -168,6 +148,7 @@ impl Context {
         if context.nodes.is_empty() {
             return Err(content("nodes is empty; at least one node is needed".to_owned()));
         }
+        context.storage.iter_mut().try_for_each(StorageContext::complete).map_err(content)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         context.paths().into_iter().for_each(|path| *path = folder.join(&path));
         Ok(context)

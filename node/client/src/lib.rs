@@ -14,11 +14,13 @@ mod link;
 mod pool;
 mod route;
 mod service;
+mod storage;
 pub mod wire;
 
 pub use cluster::{Call, Cluster, Settings, Timing};
-pub use context::{Context, ContextError, ContextNode, SimContext, StorageContext, TlsContext};
+pub use context::{Context, ContextError, ContextNode, SimContext, TlsContext};
 pub use contexts::{Contexts, Place};
 pub use error::ClientError;
 pub use pool::NodeAddress;
 pub use service::{ClusterApi, Jobs, Kv, Tasks, Workers};
+pub use storage::StorageContext;

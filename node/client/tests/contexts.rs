@@ -96,6 +96,25 @@ fn files_that_are_no_context() {
 }
 
 #[test]
+fn a_region_is_asked_for_where_one_matters() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("context.toml");
+    let good = toml::to_string(&context("lab")).unwrap().replace("region = \"us-east-1\"\n", "");
+    let load = |text: &str| {
+        fs::write(&path, text).unwrap();
+        Context::load(&path).map(|context| context.storage.unwrap().region)
+    };
+    assert_eq!(load(&good).unwrap(), "us-east-1", "a server at an address");
+    let elsewhere = good.replace("endpoint = \"http://127.0.0.1:40003\"\n", "");
+    assert_eq!(load(&elsewhere.replace("s3://", "gs://")).unwrap(), "us-east-1", "another cloud");
+    let error = load(&elsewhere).unwrap_err().to_string();
+    assert!(error.contains("context.toml") && error.contains("region is missing below [storage]"), "{error}");
+    assert!(error.contains("add region = ") && error.contains("--bucket pipeline-data"), "{error}");
+    let named = elsewhere.replace("url = ", "region = \"eu-central-1\"\nurl = ");
+    assert_eq!(load(&named).unwrap(), "eu-central-1");
+}
+
+#[test]
 fn the_simulation_that_runs_is_found() {
     let state = tempfile::tempdir().unwrap();
     let discover = || Contexts::new(state.path()).chosen().and_then(|place| place.load());
