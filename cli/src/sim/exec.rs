@@ -22,14 +22,26 @@ pub(crate) fn serve(supervisor: &Arc<Supervisor>, line: &mut Line, exec: &Exec) 
             let code = supervisor.reaper.wait(pid, None)?;
             Some(Response::Exited(code))
         }
-        Err(message) => Some(Response::Error { usage: true, message }),
+        Err(refusal) => Some(refusal),
     }
 }
 
-fn start(supervisor: &Supervisor, exec: &Exec, fds: Vec<OwnedFd>) -> Result<Pid, String> {
+/// A request that is wrong.
+fn wrong(message: String) -> Response {
+    Response::Error { usage: true, message }
+}
+
+/// A program that does not start has the exit code that a shell gives it.
+fn not_started(error: &std::io::Error, message: String) -> Response {
+    let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+    Response::NotStarted { code, message }
+}
+
+fn start(supervisor: &Supervisor, exec: &Exec, fds: Vec<OwnedFd>) -> Result<Pid, Response> {
     let [stdin, stdout, stderr] = <[OwnedFd; 3]>::try_from(fds)
-        .map_err(|got| format!("exec needs the caller's three streams, {} came", got.len()))?;
-    let (program, args) = exec.argv.split_first().ok_or("exec needs a program: sim exec HOST -- PROGRAM")?;
+        .map_err(|got| wrong(format!("exec needs the caller's three streams, {} came", got.len())))?;
+    let none = || wrong("exec needs a program: sim exec HOST -- PROGRAM".to_owned());
+    let (program, args) = exec.argv.split_first().ok_or_else(none)?;
     let mut command = Command::new(program);
     command.args(args).current_dir(&exec.cwd).env_clear().envs(exec.environment.iter().cloned());
     command.env("FARQUORUM_HOST", &exec.host);
@@ -38,13 +50,13 @@ fn start(supervisor: &Supervisor, exec: &Exec, fds: Vec<OwnedFd>) -> Result<Pid,
         .stdout(Stdio::from(stdout))
         .stderr(Stdio::from(stderr))
         .process_group(0);
-    supervisor.network.place_program(&exec.host, &mut command)?;
+    supervisor.network.place_program(&exec.host, &mut command).map_err(wrong)?;
     heed_signals(&mut command);
     become_caller(&mut command, exec.uid, exec.gid);
-    supervisor
-        .reaper
-        .spawn(&mut command)
-        .map_err(|error| format!("cannot run {program} on {} in {}: {error}", exec.host, exec.cwd.display()))
+    supervisor.reaper.spawn(&mut command).map_err(|error| {
+        let at = format!("{} in {}", exec.host, exec.cwd.display());
+        not_started(&error, format!("cannot run {program} on {at}: {error}"))
+    })
 }
 
 /// A simulation that was started by nohup, or in the background of a shell, ignores signals that the program must get: what is

@@ -127,6 +127,13 @@ pub(crate) enum Response {
         /// Whether that is within `lab.lateness_p99_max_ms`.
         valid: bool,
     },
+    /// A program was not started.
+    NotStarted {
+        /// Exit code: 127 there is no such program, 126 it cannot be run.
+        code: u8,
+        /// What, where, why.
+        message: String,
+    },
     /// It could not be done.
     Error {
         /// Whether the request itself is wrong (exit code 2) or could not be carried out (1).

@@ -175,6 +175,10 @@ pub(crate) fn exec(folder: &Folder, args: &ExecArgs) -> Result<ExitCode, Failure
         [std::io::stdin().as_raw_fd(), std::io::stdout().as_raw_fd(), std::io::stderr().as_raw_fd()];
     line.send(&request, &streams)?;
     match answer(&mut line)? {
+        Response::NotStarted { code, message } => {
+            Failure::failed(message).print();
+            Ok(ExitCode::from(code))
+        }
         Response::Exited(code) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(1))),
         other => Err(Failure::failed(format!("the supervisor answered {other:?}"))),
     }

@@ -39,7 +39,7 @@ fn what_cannot_be_run_says_why() {
     exec(&["worker-gpc-1", "--", "true"])
         .code(2)
         .says(&["no host `worker-gpc-1` in the lab; did you mean worker-gcp-1? Known: cp-aws-1"]);
-    exec(&["worker-gcp-1", "--", "no-such-program"]).code(2).says(&["no-such-program on worker-gcp-1"]);
+    exec(&["worker-gcp-1", "--", "no-such-program"]).code(127).says(&["no-such-program on worker-gcp-1"]);
     exec(&["worker-gcp-1", "true"]).code(2).says(&["--"]);
 }
 
