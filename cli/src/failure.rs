@@ -155,7 +155,8 @@ mod tests {
         let (operation, url) = ("write", "s3://bucket/key".to_owned());
         let down =
             StoreError::Failed { operation, url: url.clone(), detail: "connection refused".to_owned() };
-        let denied = StoreError::Denied { operation, url: url.clone() };
+        let (who, code) = ("the keys of keys.toml".to_owned(), String::new());
+        let denied = StoreError::Denied { operation, url: url.clone(), who, code };
         let bad = StoreError::BadUrl { url, reason: "the bucket is missing".to_owned() };
         for (error, kind) in [(down, Kind::NotAvailable), (denied, Kind::Refused), (bad, Kind::Usage)] {
             assert_eq!(Failure::from(InputError::Store(error)).kind(), kind);
