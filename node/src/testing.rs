@@ -60,6 +60,8 @@ pub(crate) fn config(count: u64) -> Config {
             cloud: "cloud-1".into(),
             address: "127.0.0.1".into(),
             port: ports.s3,
+            tls: false,
+            ca: None,
             log: LogBackend::Memory,
         },
         raft: Raft {
