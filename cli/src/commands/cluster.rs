@@ -47,10 +47,15 @@ impl Silence {
         Self { refused: false, why: why.to_owned() }
     }
 
-    /// The last line of an error says why; the lines before it, what was tried.
+    /// What happened, in one line.
     pub(crate) fn brief(&self) -> String {
-        self.why.lines().last().unwrap_or_default().trim().to_owned()
+        brief(&self.why)
     }
+}
+
+/// The last line of an error says why; the lines before it, what was tried.
+pub(crate) fn brief(why: &str) -> String {
+    why.lines().last().unwrap_or_default().trim().to_owned()
 }
 
 /// A cluster and how it was found.

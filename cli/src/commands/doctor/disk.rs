@@ -1,7 +1,7 @@
 //! The data folder: room, file system, and how long an fsync takes, which every write waits for.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use farquorum_config::Config;
@@ -17,20 +17,40 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 /// p99 of an fsync that a log can live with.
 const SYNC_GOOD: Duration = Duration::from_millis(10);
 
-/// Looks. Makes the folder when it is missing, as a node would; the file that is timed has no name and goes by itself.
+/// Looks. Of a folder that is missing, the one in which it will be made: made by another user than the node's, it could
+/// not be written by the node. The file that is timed has no name and goes by itself.
 pub(super) fn look(config: &Config, folder: &Path, checks: &mut Vec<Check>) {
     let mut group = Group::new("disk", checks);
-    match farquorum_node::storage::check_data_dir(folder, config.limits.free_bytes_min) {
-        Ok(()) => group.ok(format!("{} has room, and its file system is local", folder.display())),
+    let there = existing(folder);
+    if there != folder {
+        group.ok(format!("{} is not there; a node makes it, in {}", folder.display(), there.display()));
+    }
+    match farquorum_node::storage::check_data_dir(&there, config.limits.free_bytes_min) {
+        Ok(()) => group.ok(format!("{} has room, and its file system is local", there.display())),
         Err(error) => group.failed(error.to_string(), "another folder, or stop the node that holds this one"),
     }
-    match sync_times(folder) {
+    match sync_times(&there) {
         Ok(times) => judge(&times, config.raft.heartbeat, &mut group),
+        Err(error) if there != folder => group.skipped(
+            format!("{} cannot be written: {error}", there.display()),
+            Some(
+                "fine when the folder is made for the user that runs the node, as systemd does; else make it",
+            ),
+        ),
         Err(error) => group.failed(
             format!("{} cannot be written: {error}", folder.display()),
             "the user that runs the node must own the folder",
         ),
     }
+}
+
+/// The folder when it is there, else the nearest one above it that is.
+fn existing(folder: &Path) -> PathBuf {
+    if folder.symlink_metadata().is_ok() {
+        return folder.to_owned();
+    }
+    let full = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    full.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/")).to_owned()
 }
 
 fn judge(sorted: &[Duration], heartbeat: Duration, group: &mut Group<'_>) {
@@ -69,6 +89,21 @@ fn sync_times(folder: &Path) -> std::io::Result<Vec<Duration>> {
 mod tests {
     use super::*;
     use crate::commands::doctor::report::State;
+
+    #[test]
+    fn a_folder_that_is_missing_stays_missing() {
+        let config = farquorum_config::load(&Default::default()).unwrap().config;
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("a/b");
+        let mut checks = Vec::new();
+        look(&config, &folder, &mut checks);
+        assert_eq!(std::fs::read_dir(above.path()).unwrap().count(), 0, "something was made");
+        let said =
+            format!("{} is not there; a node makes it, in {}", folder.display(), above.path().display());
+        assert!(checks.iter().any(|check| check.found == said && check.state == State::Ok), "{checks:?}");
+        let timed = checks.iter().any(|check| check.found.starts_with("an fsync takes"));
+        assert!(timed, "{checks:?}");
+    }
 
     #[test]
     fn a_slow_disk_is_named() {

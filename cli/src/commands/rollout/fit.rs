@@ -87,7 +87,11 @@ pub(super) fn node_problem(seen: &Snapshot, name: &str, mark: Option<u64>) -> Op
 /// Why a worker does not work; none when it does and was heard of since an earlier look, which showed `heard_ms`. The
 /// times are of whoever led then, so they are only compared for change.
 pub(super) fn worker_problem(seen: &Snapshot, name: &str, heard_ms: Option<u64>) -> Option<String> {
-    let Some(worker) = seen.worker(name) else { return Some("is not known to the cluster".to_owned()) };
+    let worker = match seen.worker(name) {
+        Err(why) => return Some(format!("cannot be asked for: {why}")),
+        Ok(None) => return Some("is not known to the cluster".to_owned()),
+        Ok(Some(worker)) => worker,
+    };
     if !worker.healthy {
         return Some("sends no heartbeats".to_owned());
     }

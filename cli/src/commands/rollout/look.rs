@@ -6,11 +6,14 @@ use farquorum_proto::v1::{self, NodeStatus, RaftRole};
 use futures::future::join_all;
 
 use super::snapshot::{Node, Peer, Snapshot, View, Worker};
-use crate::commands::cluster::{Connection, Silence};
+use crate::commands::cluster::{Connection, Silence, brief};
 use crate::commands::health;
 
 /// Longest time for `/readyz` of one node: as long as for its status.
 const READY_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The same for the list of workers, which takes a leader.
+const WORKERS_TIME_MAX: Duration = READY_TIME_MAX;
 
 /// Looks; asks for the workers only when `workers` are of interest.
 pub(super) async fn look(connection: &Connection, workers: bool) -> Snapshot {
@@ -20,11 +23,14 @@ pub(super) async fn look(connection: &Connection, workers: bool) -> Snapshot {
     };
     let workers = async {
         if !workers {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let workers = connection.cluster.workers();
-        let list = tokio::time::timeout(READY_TIME_MAX, workers.list()).await;
-        list.ok().and_then(Result::ok).unwrap_or_default().workers.into_iter().map(worker).collect()
+        match tokio::time::timeout(WORKERS_TIME_MAX, workers.list()).await {
+            Ok(Ok(list)) => Ok(list.workers.into_iter().map(worker).collect()),
+            Ok(Err(error)) => Err(brief(&error.to_string())),
+            Err(_) => Err(format!("no answer within {} s", WORKERS_TIME_MAX.as_secs())),
+        }
     };
     let (nodes, workers) = tokio::join!(nodes, workers);
     Snapshot { nodes, workers }

@@ -124,7 +124,7 @@ impl Fake {
         };
         Snapshot {
             nodes: self.names.iter().map(node).collect(),
-            workers: self.workers.iter().map(worker).collect(),
+            workers: Ok(self.workers.iter().map(worker).collect()),
         }
     }
 
@@ -514,6 +514,17 @@ fn a_worker_that_ends_again_goes_back_and_everything_before_it() {
         assert!(why(&end).starts_with("w1: sends no heartbeats"), "{lives_ms}: {end:?}");
         assert_eq!(states[3..], [RolledBack, Untouched], "{lives_ms}");
     }
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_no_lost_worker() {
+    let mut fake = Fake::of(3);
+    fake.workers = vec!["w1".to_owned()];
+    let mut seen = fake.look();
+    assert_eq!(fit::worker_problem(&seen, "w2", None).unwrap(), "is not known to the cluster");
+    seen.workers = Err("no answer within 2 s".to_owned());
+    assert_eq!(fit::worker_problem(&seen, "w1", None).unwrap(), "cannot be asked for: no answer within 2 s");
+    assert_eq!(seen.heard_ms("w1"), None);
 }
 
 #[test]

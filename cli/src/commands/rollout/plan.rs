@@ -148,7 +148,7 @@ mod tests {
             ready: Ok(()),
             peers: (2..=count).map(peer).collect(),
         };
-        Snapshot { nodes: vec![Node { name: name(1), view: Ok(view) }], workers: Vec::new() }
+        Snapshot { nodes: vec![Node { name: name(1), view: Ok(view) }], workers: Ok(Vec::new()) }
     }
 
     #[test]

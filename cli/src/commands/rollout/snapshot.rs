@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 /// One look.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     /// Every node that the context names, in its order.
     pub(super) nodes: Vec<Node>,
-    /// Every worker that the cluster knows; empty when no worker is to be updated, or when nobody answered.
-    pub(super) workers: Vec<Worker>,
+    /// Every worker that the cluster knows, or why it did not say; none when no worker is to be updated.
+    pub(super) workers: Result<Vec<Worker>, String>,
 }
 
 /// A node.
@@ -92,13 +92,14 @@ impl Snapshot {
         self.nodes.iter().find(|node| node.name == name)?.view.as_ref().ok()
     }
 
-    /// What the cluster knows of a worker.
-    pub(super) fn worker(&self, name: &str) -> Option<&Worker> {
-        self.workers.iter().find(|worker| worker.name == name)
+    /// What the cluster knows of a worker, or why it did not say.
+    pub(super) fn worker(&self, name: &str) -> Result<Option<&Worker>, &str> {
+        let workers = self.workers.as_ref().map_err(String::as_str)?;
+        Ok(workers.iter().find(|worker| worker.name == name))
     }
 
     /// When a worker was heard of last.
     pub(super) fn heard_ms(&self, name: &str) -> Option<u64> {
-        Some(self.worker(name)?.last_seen_ms)
+        Some(self.worker(name).ok()??.last_seen_ms)
     }
 }
