@@ -76,7 +76,7 @@ fn outcome(dir: &Path, whole: &str, damage: &str) -> Option<bool> {
     match open(dir) {
         Err(error) => {
             assert!(matches!(error, StorageError::Corrupt { .. }), "{damage}: {error}");
-            assert!(error.to_string().contains("new node id"), "{damage}: {error}");
+            assert!(error.to_string().contains("leave this node stopped"), "{damage}: {error}");
             let after = names(dir);
             assert!(before.iter().all(|file| after.contains(file)), "{damage}: files are gone");
             None

@@ -91,7 +91,7 @@ pub(crate) fn refused(sim: &Sim) {
     ]);
     client(&other, &own, "admin", &["kv", "get", "two"])
         .code(3)
-        .says(&["not available within 2s", "invalid peer certificate: UnknownIssuer"]);
+        .says(&["not available within 2.0s", "invalid peer certificate: UnknownIssuer"]);
     client(&own, &own, "nobody", &["kv", "get", "two"]).code(2).says(&["cannot read", "nobody.crt"]);
 
     let without = std::fs::read_to_string(sim.context_file()).unwrap();

@@ -254,7 +254,7 @@ impl Cluster {
                 self.attempt(&call, left, name, channel, message, &send).await
             }
             Some((_, Err(error))) => Err(judge_connection(call.what, name, &error)),
-            None => Err(Verdict::Elsewhere(format!("no connection within {deadline:?}"))),
+            None => Err(Verdict::Elsewhere(format!("no connection within {deadline:.1?}"))),
         };
         let verdict = match answer {
             Ok(answer) => return Ok(answer),
@@ -289,7 +289,7 @@ impl Cluster {
         match timeout(limit, send(channel, request)).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(judge(call.what, node, &status)),
-            Err(_) => Err(Verdict::Unsure(format!("no answer within {limit:?}"))),
+            Err(_) => Err(Verdict::Unsure(format!("no answer within {limit:.1?}"))),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::wire::Reason;
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// No node did it in time: too few nodes, no leader, no way there. Nothing was done, or doing it was harmless.
-    #[error("{what}: not available within {deadline:?}{}", Tried(tried))]
+    #[error("{what}: not available within {deadline:.1?}{}", Tried(tried))]
     NotAvailable {
         /// The call.
         what: &'static str,

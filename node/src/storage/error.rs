@@ -101,8 +101,8 @@ pub enum StorageError {
     },
     /// The folder is damaged where nothing can be cut.
     #[error("{path} is damaged ({place}: {detail}). Nothing was deleted and nothing will be written. This node's votes \
-             and entries cannot be trusted any more: keep the folder aside, remove this member, and start it anew with \
-             a new node id and an empty folder", path = .path.display())]
+             and entries cannot be trusted any more: keep the folder, and leave this node stopped; the others go on \
+             while they are a majority. This version has no command that replaces a member", path = .path.display())]
     Corrupt {
         /// The data folder.
         path: PathBuf,

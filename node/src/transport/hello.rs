@@ -41,8 +41,8 @@ pub(crate) enum HelloError {
     #[error("store id of {got} bytes, {STORE_ID_BYTES} are needed")]
     StoreIdLength { got: usize },
     #[error(
-        "node {from} came with another data folder than before: it has lost its memory; remove it and add a new \
-         node id"
+        "node {from} came with another data folder than before: it has lost what it acknowledged; stop it, and \
+         start it with the folder that it had"
     )]
     StoreId { from: NodeId },
 }

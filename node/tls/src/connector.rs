@@ -124,7 +124,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// Not done in time.
-    #[error("{address} did not answer within {after:?}")]
+    #[error("{address} did not answer within {after:.1?}")]
     Timeout {
         /// host:port.
         address: String,
