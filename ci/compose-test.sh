@@ -6,7 +6,7 @@ work=$(mktemp -d)
 export OPERATOR_SECONDS_MAX=180
 export FARQUORUM_CERTS=$work/certs FARQUORUM_INPUT=$work/input
 engine_before=
-if [ -f "$state/engine/pid" ] && kill -0 "$(cat "$state/engine/pid")" 2>/dev/null; then engine_before=yes; fi
+if engine_pid >/dev/null; then engine_before=yes; fi
 
 finish() {
     local code=$?

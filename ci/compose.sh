@@ -47,12 +47,18 @@ engine_up() {
         sleep 1
     done
     tail -5 "$state/engine/log" >&2
+    engine_down
     fail "dockerd did not start within 60 s"
 }
-engine_down() {
-    [ -f "$state/engine/pid" ] || return 0
+# The id of the engine that was started here, while it runs. The file outlives a power cut, and then names any process.
+engine_pid() {
     local pid
-    pid=$(cat "$state/engine/pid")
+    pid=$(cat "$state/engine/pid" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] &&
+        tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF "$state/engine/pid" && echo "$pid"
+}
+engine_down() {
+    local pid
+    pid=$(engine_pid) || return 0
     kill "$pid" 2>/dev/null || return 0
     for ((try = 0; try < 300; try++)); do
         kill -0 "$pid" 2>/dev/null || { say "stopped the engine that was started here"; return 0; }
@@ -94,23 +100,25 @@ minio_image() {
         { cat "$folder/log" >&2; rm -rf "$folder"; fail "docker build of $name"; }
     rm -rf "$folder"
 }
-# Authorities and certificates, once; each container is given its own and nothing else. The folder is closed to others;
-# the keys inside are readable, because the user inside the containers is nobody's on this machine.
+# Authorities and certificates, once, and what an interrupted start left out; each container is given its own and nothing
+# else. The folder is closed to others; the keys inside are readable, because the user inside the containers is nobody's on
+# this machine.
 certificates() {
     local certs=$FARQUORUM_CERTS name
-    if [ ! -e "$certs/ca/peer.crt" ]; then
-        mkdir -p "$certs"
-        chmod 700 "$certs"
-        "$binary" certs init --dir "$certs" --cluster "$(cluster)" >/dev/null
-        for name in "${nodes[@]}"; do
-            "$binary" certs issue --dir "$certs" --role node --name "$name" --san "$name" --san "$(address "$name")" >/dev/null
-        done
-        for name in "${workers[@]}"; do
-            "$binary" certs issue --dir "$certs" --role worker --name "$name" >/dev/null
-        done
-        "$binary" certs issue --dir "$certs" --role admin --name admin >/dev/null
-        say "made authorities and certificates in $certs"
+    mkdir -p "$certs"
+    chmod 700 "$certs"
+    if [ ! -e "$certs/ca" ]; then
+        rm -rf "$certs/new"
+        "$binary" certs init --dir "$certs/new" --cluster "$(cluster)" >/dev/null
+        mv "$certs/new/ca" "$certs/ca"
+        rmdir "$certs/new"
+        say "made authorities in $certs"
     fi
+    for name in "${nodes[@]}"; do
+        issued "$name" --role node --san "$name" --san "$(address "$name")"
+    done
+    for name in "${workers[@]}"; do issued "$name" --role worker; done
+    issued admin --role admin
     for name in "${nodes[@]}" "${workers[@]}"; do
         hand_out "$name" "$name"
     done
@@ -118,6 +126,14 @@ certificates() {
     store_keys
     context >"$certs/hosts/operator/context.toml"
     chmod -R a+rX "$certs/hosts"
+}
+# NAME ARGUMENTS...: a certificate and its key, unless both are there.
+issued() {
+    local name=$1
+    shift
+    [ ! -e "$FARQUORUM_CERTS/$name.crt" ] || [ ! -e "$FARQUORUM_CERTS/$name.key" ] || return 0
+    rm -f "$FARQUORUM_CERTS/$name.crt" "$FARQUORUM_CERTS/$name.key"
+    "$binary" certs issue --dir "$FARQUORUM_CERTS" --name "$name" "$@" >/dev/null
 }
 cluster() { "$binary" config show --format json | sed -n '/"cluster": {/,/}/s/.*"name": "\(.*\)".*/\1/p'; }
 # cp-aws-1 -> the value of ADDRESS_CP_AWS_1
@@ -210,6 +226,7 @@ farquorum)
     operator "$@"
     ;;
 possible)
+    engine_pid >/dev/null || trap engine_down EXIT
     engine_up
     # An engine starts without control groups too, and then takes no container with limits.
     tar -c --files-from /dev/null | docker import - farquorum-possible >/dev/null
@@ -217,10 +234,9 @@ possible)
     docker create --name farquorum-possible --cpus 0.1 --memory 64m farquorum-possible /none >/dev/null || possible=
     docker rm farquorum-possible >/dev/null 2>&1 || true
     docker image rm farquorum-possible >/dev/null
-    [ -n "$possible" ] || { engine_down; exit 1; }
+    [ -n "$possible" ] || exit 1
     find_compose
     "$here/go-tools.sh" minio >/dev/null
-    engine_down
     ;;
 test)
     if [ "${FARQUORUM_NO_DOCKER:-}" = 1 ]; then
