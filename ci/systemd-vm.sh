@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Boots Debian's systemd in a virtual machine with the units of the NixOS modules (ci/nix/golden). Three nodes: active by
-# Type=notify, /readyz, the leader killed, the leader stopped, the watchdog. The gateway: what it lets pass between three
-# network namespaces, and how late. As root, because debootstrap wants it; the machine is emulated, not accelerated, and
-# counts instructions as its clock: a busy computer makes it slow, not late, and what it waits for costs nothing. The
-# Debian folder is made once (150 MB are fetched) and kept in the cache.
+# Boots Debian's systemd in a virtual machine with the units of the NixOS modules (ci/nix/golden). Three nodes: their data
+# disk plugged in late, active by Type=notify, /readyz, the leader killed, the leader stopped, the watchdog. The gateway:
+# what it lets pass between three network namespaces, and how late. As root, because debootstrap wants it; the machine is
+# emulated, not accelerated, and counts instructions as its clock: a busy computer makes it slow, not late, and what it
+# waits for costs nothing. The Debian folder is made once (150 MB are fetched) and kept in the cache.
 # Usage: ci/systemd-vm.sh [nodes|gateway|fetch]; without an argument both; `fetch` makes that folder and nothing more.
 # FARQUORUM_NO_DEBIAN=1 leaves the test out, and says so.
 set -euo pipefail
@@ -76,8 +76,29 @@ for n in 1 2 3; do
     sed "${here[@]}" ci/nix/golden/farquorum-node.service >"$root/etc/systemd/system/farquorum-$name.service"
     sed "${here[@]}" ci/nix/golden/farquorum-node-certificates >"$root/usr/local/bin/farquorum-$name-certificates"
     chmod +x "$root/usr/local/bin/farquorum-$name-certificates"
-    [[ ${parts[*]} != *nodes* ]] || ln -s "../farquorum-$name.service" "$root/etc/systemd/system/multi-user.target.wants/"
 done
+# What its [Install] says, as `systemctl enable` does it: UNIT
+enable() {
+    local all wanted
+    read -r -a all < <(sed -n 's/^WantedBy=//p' "$root/etc/systemd/system/$1")
+    for wanted in "${all[@]}"; do
+        mkdir -p "$root/etc/systemd/system/$wanted.wants"
+        ln -s "../$1" "$root/etc/systemd/system/$wanted.wants/"
+    done
+}
+module() { jq -r "$1" "ci/nix/golden/$2.json"; }
+if [[ ${parts[*]} == *nodes* ]]; then
+    # What the module sets for a data disk in aws; here, disks are called otherwise. The root disk has such a name too.
+    # shellcheck disable=SC2016 # a name of jq
+    module '.aws | .data_disk.blankDevice as $there | .format | split($there) | "#!/bin/bash\n" + join("/dev/disk/by-id/virtio-vol*")' \
+        hardware >"$root/usr/local/bin/farquorum-format-disk"
+    chmod +x "$root/usr/local/bin/farquorum-format-disk"
+    sed '/^\[Service\]/a ExecStart=/usr/local/bin/farquorum-format-disk' ci/nix/golden/farquorum-format-disk.service \
+        >"$root/etc/systemd/system/farquorum-format-disk.service"
+    module '.aws.fileSystems | to_entries[] | "\(.value.device) \(.key) \(.value.fsType) \(.value.options | join(",")) 0 2"' hardware >>"$root/etc/fstab"
+    module '.aws.tmpfiles[]' hardware >"$root/etc/tmpfiles.d/farquorum.conf"
+    for unit in farquorum-format-disk farquorum-cp{1,2,3}; do enable "$unit.service"; done
+fi
 # The gateway's unit, and what its module sets beside it. It is started by the check, when the clouds are made.
 here=(-e "s#/nix/store/0*-farquorum/bin/#/usr/local/bin/#" -e "s#/nix/store/0*-farquorum.toml#/etc/farquorum/gateway.toml#"
     -e "s#/nix/store/0*-#/usr/local/bin/#" -e "s#iproute2/bin/ip#/bin/ip#")
@@ -85,17 +106,16 @@ sed "${here[@]}" ci/nix/golden/farquorum-gateway.service >"$root/etc/systemd/sys
 sed "${here[@]}" ci/nix/golden/farquorum-gateway-close >"$root/usr/local/bin/farquorum-gateway-close"
 chmod +x "$root/usr/local/bin/farquorum-gateway-close"
 cp ci/nix/golden/farquorum.toml "$root/etc/farquorum/gateway.toml"
-module() { jq -r "$1" ci/nix/golden/gateway.json; }
-module '.boot.kernel.sysctl | to_entries[] | "\(.key) = \(.value)"' >"$root/etc/sysctl.d/60-farquorum.conf"
-module '.boot.kernelModules[]' >"$root/etc/modules-load.d/farquorum.conf"
+module '.boot.kernel.sysctl | to_entries[] | "\(.key) = \(.value)"' gateway >"$root/etc/sysctl.d/60-farquorum.conf"
+module '.boot.kernelModules[]' gateway >"$root/etc/modules-load.d/farquorum.conf"
 # shellcheck disable=SC2016 # a name of jq
-module '.interfaces | to_entries[] | .key as $name | .value.ipv4.addresses[] | "\($name) \(.address)/\(.prefixLength)"' \
+module '.interfaces | to_entries[] | .key as $name | .value.ipv4.addresses[] | "\($name) \(.address)/\(.prefixLength)"' gateway \
     >"$root/etc/farquorum/interfaces"
 # With a monitor: the host of aws.
-module '.watched | "[Service]", "ExecStart=", "ExecStart=\(.ExecStart)", "IPAddressAllow=\(.IPAddressAllow[])"' |
+module '.watched | "[Service]", "ExecStart=", "ExecStart=\(.ExecStart)", "IPAddressAllow=\(.IPAddressAllow[])"' gateway |
     sed "${here[@]}" -e 's#198.51.100.9#10.10.0.11#' >"$root/etc/farquorum/monitors.conf"
 # NixOS makes the second table of networking.firewall.checkReversePath.
-[ "$(module .reverse_path)" = loose ] || { echo "ci/systemd-vm.sh: the gateway's reverse_path is not loose" >&2; exit 1; }
+[ "$(module .reverse_path gateway)" = loose ] || { echo "ci/systemd-vm.sh: the gateway's reverse_path is not loose" >&2; exit 1; }
 cat - ci/nix/golden/gateway-table.nft <(echo '}') >"$root/etc/nftables.conf" <<TABLES
 table inet return-paths {
   chain loose {
@@ -103,7 +123,7 @@ table inet return-paths {
     fib saddr . mark oif exists accept
   }
 }
-table $(module .family) farquorum-gateway {
+table $(module .family gateway) farquorum-gateway {
 TABLES
 mkdir -p "$root/etc/systemd/system/sysinit.target.wants"
 ln -s /lib/systemd/system/nftables.service "$root/etc/systemd/system/sysinit.target.wants/"
@@ -124,18 +144,29 @@ for unused in serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-
 done
 ln -s ../check.service "$root/etc/systemd/system/multi-user.target.wants/"
 truncate -s 6G "$work/disk"
+truncate -s 64M "$work/data"
+mkfifo "$work/monitor"
+touch "$work/check"
 mkfs.ext4 -q -d "$root" "$work/disk"
 
 qemu-system-x86_64 -machine q35 -accel tcg -cpu max -smp 1 -m 1024 -icount shift=1,sleep=off \
     -nodefaults -no-user-config -display none -serial "file:$work/console" -serial "file:$work/check" -no-reboot \
     -kernel "$(find "$root/boot" -name 'vmlinuz*' -print -quit)" -initrd "$(find "$root/boot" -name 'initrd*' -print -quit)" \
-    -drive "file=$work/disk,format=raw,if=virtio" -append "root=/dev/vda rw console=ttyS0 quiet panic=-1" &
+    -drive "file=$work/disk,format=raw,if=none,id=root" -device virtio-blk-pci,drive=root,serial=vol0 \
+    -drive "file=$work/data,format=raw,if=none,id=data" -device pcie-root-port,id=late -monitor stdio \
+    -append "root=/dev/vda rw console=ttyS0 quiet panic=-1" <"$work/monitor" >"$work/answers" &
 qemu=$!
+exec 7>"$work/monitor"
+plugged=
 for ((second = 0; second < time_max; second++)); do
     kill -0 "$qemu" 2>/dev/null || break
+    if [ -z "$plugged" ] && grep -aq '^systemd-vm: plug the data disk in' "$work/check"; then
+        echo "device_add virtio-blk-pci,drive=data,serial=vol1,bus=late" >&7
+        plugged=yes
+    fi
     sleep 1
 done
-tr -d '\r' <"$work/check"
+tr -d '\r' <"$work/check" | sed '/^systemd-vm: plug/d'
 if kill -0 "$qemu" 2>/dev/null; then
     tail -n 30 "$work/console" >&2
     echo "ci/systemd-vm.sh: the machine did not end within $time_max s" >&2

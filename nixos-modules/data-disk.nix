@@ -2,7 +2,9 @@
 { config, lib, pkgs, ... }:
 let
   cfg = config.services.farquorum.dataDisk;
+  plain = import ./lib { inherit lib; };
   inherit (lib) mkIf mkOption types;
+  label = "/dev/disk/by-label/${cfg.label}";
 in
 {
   options.services.farquorum.dataDisk = {
@@ -34,35 +36,41 @@ in
     # systemd keeps the state of a DynamicUser there, and wants it closed to others.
     systemd.tmpfiles.rules = [ "d /var/lib/private 0700 root root -" ];
     fileSystems."/var/lib/private/farquorum" = {
-      device = "/dev/disk/by-label/${cfg.label}";
+      device = label;
       fsType = "ext4";
       options = [ "noatime" "nodev" "nosuid" "noexec" "nofail" "x-systemd.device-timeout=60s" ];
     };
+    # Clouds attach the disk when the machine runs already, minutes later in bad cases: until one has the label, this fails
+    # and is run again. The mount waits for the label and not for this, so nothing else at boot does.
     systemd.services.farquorum-format-disk = mkIf (cfg.blankDevice != null) {
       description = "Give a blank data disk a file system";
-      wantedBy = [ "local-fs.target" ];
-      before = [ "local-fs-pre.target" ];
-      after = [ "systemd-udevd.service" ];
-      unitConfig.DefaultDependencies = false;
+      wantedBy = [ "multi-user.target" ];
+      unitConfig = plain.unit.tryForEver;
       path = [ pkgs.util-linux pkgs.e2fsprogs pkgs.systemd ];
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
+        Restart = "on-failure";
+        RestartSec = "5s";
       };
       script = ''
         set -eu
+        # Disks that are there already have their labels when udev has seen them all.
         udevadm settle --timeout=60 || true
         for disk in ${cfg.blankDevice}; do
+          test ! -e ${label} || exit 0
           test -b "$disk" || continue
-          test ! -e /dev/disk/by-label/${cfg.label} || exit 0
           # 2: it was read and holds nothing that is known. Anything else is somebody's data, or a fault.
           status=0
           blkid --probe "$disk" || status=$?
           if [ "$status" -eq 2 ]; then
             mkfs.ext4 -q -L ${cfg.label} "$disk"
             udevadm trigger --settle "$disk"
+            exit 0
           fi
         done
+        echo "no disk has the label ${cfg.label} yet, and no blank one is ${cfg.blankDevice}" >&2
+        exit 1
       '';
     };
   };

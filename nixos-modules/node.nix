@@ -8,6 +8,7 @@ let
   me = plain.members.node all.settings cfg.name;
   port = plain.members.port all.settings (if me == null then { } else me);
   host = config.networking.hostName;
+  disk = all.dataDisk.label;
   rules = [
     { what = "raft"; port = port "raft"; from = cfg.peers; }
     { what = "grpc"; port = port "grpc"; from = cfg.peers ++ cfg.clients; }
@@ -76,7 +77,9 @@ in
 
     systemd.services.farquorum-node = {
       description = "Farquorum control-plane node ${cfg.name}";
-      wantedBy = [ "multi-user.target" ];
+      # A data disk that appears when the mount has given up starts the node too. In a unit's name "-" would stand for "/".
+      wantedBy = [ "multi-user.target" ] ++ lib.optional (disk != null)
+        "dev-disk-by\\x2dlabel-${builtins.replaceStrings [ "-" ] [ "\\x2d" ] disk}.device";
       wants = [ "network-online.target" ];
       after = [ "network-online.target" "time-sync.target" ];
       unitConfig = plain.unit.tryForEver // {

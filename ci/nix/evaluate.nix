@@ -60,6 +60,7 @@ let
   };
   bad = extra: failures (evaluate (node "cp-aws-1" ++ [ { services.farquorum = extra; } ]));
   oneNode = evaluate (node "cp-aws-1" ++ [
+    (modules + "/hardware/aws.nix")
     { services.farquorum.signer = [ "ssh" "signer@192.0.2.5" "farquorum" "certs" "sign" "-" ]; }
   ]);
   # A public key is 32 bytes; this one is all zeros.
@@ -96,6 +97,8 @@ in
     "farquorum-node-certificate.path" = unitText oneNode.systemd.paths.farquorum-node-certificate;
     "farquorum.toml" = oneNode.services.farquorum.tomlText;
     "farquorum-node.service" = unitText oneNode.systemd.services.farquorum-node;
+    # NixOS makes its ExecStart of the script, which is in hardware.json.
+    "farquorum-format-disk.service" = unitText oneNode.systemd.services.farquorum-format-disk;
     "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;
     "farquorum-node-certificates" = "#!/bin/sh\n" + plain.unit.linkCertificates "cp-aws-1";
     "farquorum-gateway.service" = unitText oneGateway.systemd.services.farquorum-gateway;

@@ -1,4 +1,4 @@
-# To be sourced by check.sh: the three nodes, from their start at boot.
+# To be sourced by check.sh: the three nodes, from their start at boot. Their data disk is not there yet.
 # shellcheck shell=bash disable=SC2317 # functions that `within` calls
 nodes=(1 2 3)
 
@@ -9,6 +9,29 @@ serves() { active "$1" && readyz "127.1.0.$1"; }
 leader() { farquorum --format json status | sed -n 's/.*"leader": *"cp\([0-9]\)".*/\1/p' | head -n 1; }
 led() { [ -n "$(leader)" ]; }
 led_by_another() { local now; now=$(leader) && [ -n "$now" ] && [ "$now" != "$1" ]; }
+
+data=/var/lib/private/farquorum
+given_up() { [ "$(property_of var-lib-private-farquorum.mount ActiveState)" = inactive ] && [ -z "$(systemctl list-jobs --no-legend 'farquorum-cp*')" ]; }
+began=$SECONDS
+until given_up; do
+    [ $((SECONDS - began)) -lt 120 ] || fail "after 120 s systemd still waits for the data disk"
+    sleep 2
+done
+for n in "${nodes[@]}"; do
+    [ "$(property "$n" ActiveState)" = inactive ] || fail "cp$n runs without its data disk"
+done
+tried=$(property_of farquorum-format-disk.service NRestarts)
+[ "$tried" -gt 5 ] || fail "a blank disk was looked for only $tried times"
+saw "no data disk: systemd gave up waiting, no node runs" "looked for $((tried + 1)) times"
+# Without a sleep: this machine's clock jumps over those, and the one that plugs the disk in has another clock.
+echo "systemd-vm: plug the data disk in"
+began=$SECONDS
+until [ -b /dev/disk/by-id/virtio-vol1 ]; do
+    [ $((SECONDS - began)) -lt 120 ] || fail "no disk was plugged in within 120 s"
+done
+within mountpoint -q "$data" || fail "the data disk was not mounted"
+[ "$(findmnt -no LABEL,FSTYPE "$data" | tr -s ' ')" = "farquorum-data ext4" ] || fail "another disk is mounted: $(findmnt -n "$data")"
+saw "the data disk plugged in" "given a file system, mounted"
 
 for n in "${nodes[@]}"; do
     within serves "$n" || fail "cp$n is not active, or /readyz is not 200"
