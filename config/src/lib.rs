@@ -28,6 +28,7 @@ mod text;
 pub mod topology;
 mod types;
 mod validate;
+mod whole;
 
 pub use detours::{Detours, NoDetour};
 pub use environment::Environment;
@@ -46,3 +47,4 @@ pub use types::{
     Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, Link, LogBackend, Node, NodeId, Ports,
     Provider, Raft, Rollout, Storage, StorageService, Tasks, Worker,
 };
+pub use whole::{Draft, write_whole};

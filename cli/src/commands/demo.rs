@@ -19,7 +19,7 @@ use crate::args::Global;
 use crate::failure::{Failure, Kind};
 use crate::output::{self, Format, Show, bytes, rows, write_line};
 use crate::runtime;
-use crate::sim::{self, Folder, LinkStatus, Request, Response, UpArgs};
+use crate::sim::{self, Folder, LinkStatus, Lock, Request, Response, UpArgs};
 
 /// Name of the demonstration's simulation: it does not disturb another one.
 const NAME: &str = "demo";
@@ -74,7 +74,7 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Failure>
 /// An interrupted start leaves no folder; one that failed leaves its logs.
 fn interrupted(failure: Failure) -> Failure {
     if failure.kind() == Kind::Interrupted {
-        let _undeleted = Folder::named(NAME).and_then(|folder| folder.delete());
+        let _undeleted = Folder::named(NAME).and_then(|folder| Lock::take(&folder)?.purge());
     }
     failure
 }

@@ -10,6 +10,7 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::Pid;
 
 use super::protocol::{Exec, Request, Response};
+use super::reaper::Reaper;
 use super::socket::Line;
 use super::supervisor::Supervisor;
 
@@ -18,8 +19,9 @@ pub(crate) fn serve(supervisor: &Arc<Supervisor>, line: &mut Line, exec: &Exec) 
     let fds = line.take_fds();
     match start(supervisor, exec, fds) {
         Ok(pid) => {
-            relay_signals(line, pid);
+            relay_signals(supervisor.reaper.clone(), line, pid);
             let code = supervisor.reaper.wait(pid, None)?;
+            supervisor.reaper.forget(pid);
             Some(Response::Exited(code))
         }
         Err(refusal) => Some(refusal),
@@ -100,16 +102,17 @@ fn write_all(path: &std::ffi::CStr, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A thread that passes the caller's signals on, and kills the program's group when the caller is gone.
-fn relay_signals(line: &Line, pid: Pid) {
+/// A thread that passes the caller's signals on, and kills the program's group when the caller is gone first. What the
+/// program leaves in the background when it ends goes on, as outside.
+fn relay_signals(reaper: Reaper, line: &Line, pid: Pid) {
     let Ok(stream) = line.stream() else { return };
     let relay = move || {
         let mut line = Line::new(stream);
         while let Ok(Some(Request::Signal(number))) = line.receive::<Request>() {
             let signal = Signal::try_from(number).unwrap_or(Signal::SIGTERM);
-            let _gone = nix::sys::signal::killpg(pid, signal);
+            reaper.signal_group(pid, signal);
         }
-        let _gone = nix::sys::signal::killpg(pid, Signal::SIGKILL);
+        reaper.signal_group(pid, Signal::SIGKILL);
     };
     // Without the thread the program only misses signals; it still ends with the simulation.
     let _unstarted = std::thread::Builder::new().name("exec-signals".into()).spawn(relay);

@@ -40,6 +40,11 @@ impl Folder {
         Ok(path)
     }
 
+    /// Held by whoever starts, stops, deletes or supervises the simulation ([`super::lock`]).
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
     /// The configuration that all processes of the simulation read.
     pub(crate) fn config(&self) -> PathBuf {
         self.root.join("farquorum.toml")
@@ -81,16 +86,6 @@ impl Folder {
             paths::make_folder(&folder)?;
         }
         restrict(&self.root)
-    }
-
-    /// Deletes the folder with everything in it.
-    pub(crate) fn delete(&self) -> Result<(), Failure> {
-        match std::fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Failure::failed(format!("cannot delete {}: {error}", self.root.display())))
-            }
-            _ => Ok(()),
-        }
     }
 }
 

@@ -112,7 +112,8 @@ impl Front {
     }
 }
 
-/// Forks the supervisor. This process must be single-threaded.
+/// Forks the supervisor, which inherits the lock of its folder and holds it for its life. This process must be
+/// single-threaded.
 pub(crate) fn launch(launch: Launch) -> Result<Events, Failure> {
     let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(Failure::failed)?;
     // SAFETY: this process has one thread (main.rs makes no runtime before), so the child may go on as usual.
@@ -216,6 +217,7 @@ fn raise_descriptors() {
 }
 
 fn bind(socket: &Path) -> Result<UnixListener, String> {
+    // Of one that was killed: this process holds the folder's lock, so nobody listens there.
     let _old = std::fs::remove_file(socket);
     UnixListener::bind(socket).map_err(|error| format!("{}: {error}", socket.display()))
 }

@@ -8,6 +8,7 @@ mod folder;
 mod guard;
 mod launch;
 mod link;
+mod lock;
 mod logs;
 mod network;
 mod periods;
@@ -34,6 +35,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 pub(crate) use folder::Folder;
+pub(crate) use lock::Lock;
 pub(crate) use protocol::{LinkStatus, Request, Response, SimStatus};
 pub(crate) use socket::ask;
 pub(crate) use up::{UpArgs, up};

@@ -1,7 +1,7 @@
 //! What must be on disk before the simulation starts: configuration, authorities and certificates, credentials, the
 //! context file.
 
-use farquorum_config::{Config, Detours, Loaded};
+use farquorum_config::{Config, Detours, Loaded, write_whole};
 
 use super::folder::Folder;
 use super::report::HostPlan;
@@ -59,7 +59,7 @@ pub(crate) fn host_configs(
     for (host, detours) in detours {
         let file = folder.host_config(host);
         file.parent().map_or(Ok(()), paths::make_folder)?;
-        std::fs::write(&file, format!("{common}{}", detours.to_toml()))
+        write_whole(&file, 0o644, format!("{common}{}", detours.to_toml()))
             .map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))?;
     }
     paths::give_to_caller(&folder.root)
@@ -94,6 +94,6 @@ fn same_members(folder: &Folder, loaded: &Loaded) -> Result<(), Failure> {
             .hint("--fresh deletes that data, another --name keeps it"));
         }
     }
-    std::fs::write(&file, loaded.to_toml())
+    write_whole(&file, 0o644, loaded.to_toml())
         .map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))
 }

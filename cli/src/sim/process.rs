@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::network::Network;
-use super::reaper::Reaper;
+use super::reaper::{Ended, Reaper};
 
 /// How long a process may take to stop by itself before it is killed: a node hands leadership over first.
 const STOP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -40,6 +40,8 @@ pub(crate) struct Process {
     pub(crate) program: Program,
     pid: Option<Pid>,
     paused: bool,
+    /// Its end is awaited, in order to start it again.
+    restarting: bool,
     /// Starts so far.
     pub(crate) starts: u32,
     last_end: Option<i32>,
@@ -48,7 +50,7 @@ pub(crate) struct Process {
 impl Process {
     /// Not started yet.
     pub(crate) fn new(program: Program) -> Self {
-        Self { program, pid: None, paused: false, starts: 0, last_end: None }
+        Self { program, pid: None, paused: false, restarting: false, starts: 0, last_end: None }
     }
 
     /// Starts it inside its host.
@@ -80,12 +82,16 @@ impl Process {
         if let Some(ended) = reaper.ended(pid) {
             self.last_end = Some(ended);
             self.pid = None;
+            reaper.forget(pid);
         }
         self.pid
     }
 
-    /// running, paused, stopped (exit status N).
+    /// running, paused, restarting, stopped (exit status N).
     pub(crate) fn state(&mut self, reaper: &Reaper) -> String {
+        if self.restarting {
+            return "restarting".to_owned();
+        }
         match (self.running(reaper), self.paused, self.last_end) {
             (Some(_), true, _) => "paused".to_owned(),
             (Some(_), false, _) => "running".to_owned(),
@@ -95,12 +101,14 @@ impl Process {
         }
     }
 
-    /// SIGKILL, and waits for the end.
+    /// SIGKILL, and waits for the end. One that is being restarted loses the rest of its time to stop by itself.
     pub(crate) fn kill(&mut self, reaper: &Reaper) -> Result<(), String> {
+        if self.restarting {
+            return self.running(reaper).map_or(Ok(()), |pid| send_all(pid, Signal::SIGKILL));
+        }
         let pid = self.must_run(reaper)?;
         send_all(pid, Signal::SIGKILL)?;
-        self.last_end = reaper.wait(pid, Some(STOP_TIMEOUT));
-        self.pid = None;
+        self.ended(pid, reaper.wait(pid, Some(STOP_TIMEOUT)), reaper);
         Ok(())
     }
 
@@ -129,26 +137,66 @@ impl Process {
     /// Waits for the end, then kills.
     pub(crate) fn await_end(&mut self, reaper: &Reaper, limit: Duration) {
         let Some(pid) = self.running(reaper) else { return };
-        self.last_end = reaper.wait(pid, Some(limit)).or_else(|| {
-            let _gone = send_all(pid, Signal::SIGKILL);
-            reaper.wait(pid, Some(limit))
-        });
-        self.pid = None;
+        let end = Leaving { pid, limit }.await_end(reaper);
+        self.ended(pid, end, reaper);
     }
 
-    /// Stops it if it runs, and starts it.
-    pub(crate) fn restart(&mut self, network: &Network, reaper: &Reaper) -> Result<(), String> {
+    /// Asks it to stop, in order to start it again: with what this gives, its end is awaited, and then comes
+    /// [`Process::start_again`]. `None`: it does not run.
+    pub(crate) fn leave(&mut self, reaper: &Reaper) -> Result<Option<Leaving>, String> {
+        self.must_not_restart()?;
         self.terminate(reaper);
+        self.restarting = true;
         let limit = if self.program.instead.is_some() { STOP_TIMEOUT_INSTEAD } else { STOP_TIMEOUT };
-        self.await_end(reaper, limit);
+        Ok(self.running(reaper).map(|pid| Leaving { pid, limit }))
+    }
+
+    /// Starts it after [`Process::leave`].
+    pub(crate) fn start_again(&mut self, network: &Network, reaper: &Reaper) -> Result<(), String> {
+        self.restarting = false;
+        if let Some(pid) = self.running(reaper) {
+            // It does not go, not even by SIGKILL. What it holds, the new one will name.
+            self.ended(pid, None, reaper);
+        }
         self.start(network, reaper)
     }
 
+    fn ended(&mut self, pid: Pid, end: Option<Ended>, reaper: &Reaper) {
+        self.last_end = end;
+        self.pid = None;
+        if end.is_some() {
+            reaper.forget(pid);
+        }
+    }
+
+    fn must_not_restart(&self) -> Result<(), String> {
+        let host = &self.program.host;
+        let message = || format!("{host} is being restarted; farquorum sim kill {host} cuts that short");
+        if self.restarting { Err(message()) } else { Ok(()) }
+    }
+
     fn must_run(&mut self, reaper: &Reaper) -> Result<Pid, String> {
+        self.must_not_restart()?;
         let state = self.state(reaper);
         self.running(reaper).ok_or_else(|| {
             let host = &self.program.host;
             format!("{host} is {state}; start it with: farquorum sim restart {host}")
+        })
+    }
+}
+
+/// A process that was asked to stop. It is awaited without its [`Process`], which others look at meanwhile.
+pub(crate) struct Leaving {
+    pid: Pid,
+    limit: Duration,
+}
+
+impl Leaving {
+    /// Waits for the end, then kills. `None`: it did not even end then, for as long again.
+    pub(crate) fn await_end(&self, reaper: &Reaper) -> Option<Ended> {
+        reaper.wait(self.pid, Some(self.limit)).or_else(|| {
+            let _gone = send_all(self.pid, Signal::SIGKILL);
+            reaper.wait(self.pid, Some(self.limit))
         })
     }
 }

@@ -212,7 +212,7 @@ pub(crate) struct HostStatus {
     pub(crate) cloud: String,
     /// Its address inside.
     pub(crate) address: String,
-    /// running, paused, stopped (with the exit status), or - where nothing runs.
+    /// running, paused, restarting, stopped (with the exit status), or - where nothing runs.
     pub(crate) state: String,
     /// Starts so far.
     pub(crate) starts: u32,

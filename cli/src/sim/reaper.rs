@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
@@ -50,13 +51,12 @@ impl Reaper {
         self.lock().ended.get(&pid.as_raw()).copied().flatten()
     }
 
-    /// Waits until a process has ended, at most `limit`; forgets it then.
+    /// Waits until a process has ended, at most `limit`; `None` also when it was forgotten. Several may wait.
     pub(crate) fn wait(&self, pid: Pid, limit: Option<Duration>) -> Option<Ended> {
         let until = limit.map(|limit| Instant::now() + limit);
         let mut known = self.lock();
         loop {
-            if let Some(Some(ended)) = known.ended.get(&pid.as_raw()).copied() {
-                known.ended.remove(&pid.as_raw());
+            if let Some(ended) = known.ended.get(&pid.as_raw()).copied()? {
                 return Some(ended);
             }
             known = match until {
@@ -66,6 +66,20 @@ impl Reaper {
                     self.shared.1.wait_timeout(known, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+        }
+    }
+
+    /// Forgets a process that has ended: its id may be another's from then on.
+    pub(crate) fn forget(&self, pid: Pid) {
+        self.lock().ended.remove(&pid.as_raw());
+    }
+
+    /// A signal to a process's whole group while the process has not ended. Nothing is reaped meanwhile, so the id is
+    /// still its own; what it left behind when it ended is not touched.
+    pub(crate) fn signal_group(&self, pid: Pid, signal: Signal) {
+        let known = self.lock();
+        if known.ended.get(&pid.as_raw()) == Some(&None) {
+            let _gone = killpg(pid, signal);
         }
     }
 
@@ -118,7 +132,7 @@ mod tests {
 
     /// One test: a second reaper in this process would take the first one's children.
     #[test]
-    fn every_end_is_told_once() {
+    fn every_end_is_told() {
         let reaper = Reaper::start().unwrap();
         for (script, expected) in [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)] {
             let pid = reaper.spawn(Command::new("sh").args(["-c", script])).unwrap();
@@ -129,5 +143,9 @@ mod tests {
         assert_eq!(reaper.wait(pid, Some(Duration::from_millis(1))), None);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
         assert_eq!(reaper.wait(pid, Some(Duration::from_secs(20))), Some(137));
+        // A second one who waits hears it too, until it is forgotten.
+        assert_eq!(reaper.wait(pid, None), Some(137));
+        reaper.forget(pid);
+        assert_eq!(reaper.wait(pid, None), None);
     }
 }

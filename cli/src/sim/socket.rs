@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::PeerCredentials;
@@ -127,25 +128,53 @@ pub(crate) fn answer(line: &mut Line) -> Result<Response, Failure> {
     }
 }
 
-/// Asks the supervisor to stop everything, and waits for its end.
+/// How long the supervisor may take to end. By itself it needs two seconds for each of workers, nodes and object store at
+/// the most, and then the kernel ends what is left; the rest is for a machine that swaps.
+const STOP_MAX: Duration = Duration::from_secs(30);
+
+/// Asks the supervisor to stop everything, and waits for its end, at most [`STOP_MAX`].
 ///
 /// The kernel closes a process's files in no certain order: the end of this stream does not mean that the ports are
 /// closed. A process that is over, as its pidfd tells (Linux 5.3), has none left.
-pub(crate) fn stop(line: &mut Line) -> io::Result<()> {
-    let supervisor = peer(&line.stream);
-    line.send(&Request::Down, &[])?;
-    let mut rest = [0_u8; 1024];
-    while matches!(line.stream.read(&mut rest), Ok(count) if count > 0) {}
-    if let Some(supervisor) = supervisor {
-        let mut ended = [PollFd::new(supervisor.as_fd(), PollFlags::POLLIN)];
-        while poll(&mut ended, PollTimeout::NONE) == Err(nix::errno::Errno::EINTR) {}
-    }
-    Ok(())
+pub(crate) fn stop(line: &mut Line) -> Result<(), Failure> {
+    stop_within(line, STOP_MAX)
 }
 
-/// The process at the other end, as a pidfd; `None` where the kernel has none, or it is over already.
-fn peer(stream: &UnixStream) -> Option<OwnedFd> {
-    let pid = getsockopt(stream, PeerCredentials).ok()?.pid();
+fn stop_within(line: &mut Line, limit: Duration) -> Result<(), Failure> {
+    let until = Instant::now() + limit;
+    let pid = getsockopt(&line.stream, PeerCredentials).map(|peer| peer.pid()).map_err(Failure::failed)?;
+    let supervisor = pidfd(pid);
+    // One that ends by itself meanwhile closes the stream.
+    let _gone = line.send(&Request::Down, &[]);
+    let mut rest = [0_u8; 1024];
+    while await_readable(&line.stream, until) {
+        if !matches!(line.stream.read(&mut rest), Ok(count) if count > 0) {
+            match supervisor {
+                Some(supervisor) if !await_readable(&supervisor, until) => break,
+                _ => return Ok(()),
+            }
+        }
+    }
+    let message =
+        format!("the simulation's supervisor, process {pid}, has not ended within {} s", limit.as_secs());
+    Err(Failure::failed(message)
+        .hint(format!("kill -9 {pid} ends it, and with it everything that it started")))
+}
+
+/// Waits until there is something to read, or its end; false when the time has come.
+fn await_readable(file: &impl AsFd, until: Instant) -> bool {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(file.as_fd(), PollFlags::POLLIN)], timeout) {
+            Err(nix::errno::Errno::EINTR) => {}
+            ready => return ready != Ok(0),
+        }
+    }
+}
+
+/// A process as a pidfd; `None` where the kernel has none, or it is over already.
+fn pidfd(pid: i32) -> Option<OwnedFd> {
     // SAFETY: the call takes two numbers and gives a new descriptor or -1.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
@@ -178,10 +207,33 @@ mod tests {
         assert_eq!(right.receive::<Request>().unwrap(), None);
     }
 
+    /// The other end is this process, which goes on.
+    #[test]
+    fn a_supervisor_that_does_not_stop_is_named() {
+        let (left, right) = UnixStream::pair().unwrap();
+        let mut line = Line::new(left);
+        let said = format!("{:?}", stop_within(&mut line, Duration::from_millis(20)).unwrap_err());
+        let pid = std::process::id();
+        assert!(said.contains(&format!("process {pid}, has not ended")), "{said}");
+        assert!(said.contains(&format!("kill -9 {pid}")), "{said}");
+        drop(right);
+        assert!(stop_within(&mut line, Duration::from_millis(20)).is_err());
+    }
+
     #[test]
     fn garbage_is_an_error_and_not_a_panic() {
         let (mut left, right) = UnixStream::pair().unwrap();
         left.write_all(b"not json\n").unwrap();
         assert!(Line::new(right).receive::<Request>().is_err());
+    }
+
+    #[test]
+    fn an_endless_line_is_an_error() {
+        let (mut left, right) = UnixStream::pair().unwrap();
+        let write = std::thread::spawn(move || left.write_all(&vec![b'x'; LINE_MAX + 64 * 1024]));
+        let mut line = Line::new(right);
+        assert!(line.receive::<Request>().unwrap_err().to_string().contains("longer than 1 MiB"));
+        drop(line);
+        assert!(write.join().unwrap().is_err(), "the rest is not read");
     }
 }

@@ -86,12 +86,10 @@ impl Supervisor {
             Request::Heal { from: Some(name), to: None } => wan(self.control.rejoin(name)),
             Request::Heal { .. } => wan(self.control.heal_all()),
             Request::Isolate { name } => wan(self.control.isolate(name)),
-            Request::Kill { host } => self.with(host, Process::kill),
-            Request::Pause { host } => self.with(host, Process::pause),
-            Request::Resume { host } => self.with(host, Process::resume),
-            Request::Restart { host } => {
-                self.with(host, |process, reaper| process.restart(&self.network, reaper))
-            }
+            Request::Kill { host } => self.with(host, Process::kill).map(|()| None),
+            Request::Pause { host } => self.with(host, Process::pause).map(|()| None),
+            Request::Resume { host } => self.with(host, Process::resume).map(|()| None),
+            Request::Restart { host } => self.restart(host),
             Request::Exec(_) | Request::Signal(_) | Request::Down => Err("not possible here".to_owned()),
         };
         match result {
@@ -166,11 +164,19 @@ impl Supervisor {
         wan(self.control.set_link(from, to, shape))
     }
 
-    fn with(
+    /// Nobody who asks for something else waits for the end of the old process.
+    fn restart(&self, host: &str) -> Result<Option<u64>, String> {
+        if let Some(leaving) = self.with(host, Process::leave)? {
+            leaving.await_end(&self.reaper);
+        }
+        self.with(host, |process, reaper| process.start_again(&self.network, reaper)).map(|()| None)
+    }
+
+    fn with<T>(
         &self,
         host: &str,
-        act: impl FnOnce(&mut Process, &Reaper) -> Result<(), String>,
-    ) -> Result<Option<u64>, String> {
+        act: impl FnOnce(&mut Process, &Reaper) -> Result<T, String>,
+    ) -> Result<T, String> {
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         let hosts: Vec<String> = processes.iter().map(|process| process.program.host.clone()).collect();
         // `leader` is no host, but the verbs that end here take it where something runs.
@@ -180,7 +186,7 @@ impl Supervisor {
             .iter_mut()
             .find(|process| process.program.host == host)
             .ok_or_else(|| format!("nothing runs on a host {host:?}; {}", known(host, names)))?;
-        act(process, &self.reaper).map(|()| None)
+        act(process, &self.reaper)
     }
 
     /// Stops workers, then nodes, then the object store, each by itself if it can; then ends, and with it everything

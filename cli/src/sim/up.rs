@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 
 use super::folder::Folder;
 use super::launch::{self, Event, Launch, Means};
+use super::lock::{self, Lock};
 use super::protocol::{Request, Response};
 use super::relayed::Relayed;
 use super::report::HostPlan;
@@ -74,7 +75,6 @@ pub(crate) fn run(global: &Global, name: &str, args: &UpArgs) -> Result<ExitCode
 /// Starts a simulation and waits until it is ready.
 pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failure> {
     let folder = Folder::named(name)?;
-    verbs::must_not_run(global, name, &folder)?;
     let loaded = prepare::configuration(global, args)?;
     let config = &loaded.config;
     let chosen = choose(config.lab.backend)?;
@@ -83,10 +83,11 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
         let hint = "farquorum doctor says what namespaces need";
         return Err(Failure::new(Kind::Refused, message).hint(hint));
     }
+    let lock = lock(global, name, &folder)?;
     // From here on there is something to take down: an interrupt waits until somebody listens for it.
     crate::runtime::hold_interrupts()?;
     if args.fresh {
-        folder.delete()?;
+        lock.clear()?;
     }
     let mut spec = LabSpec::from_config(config).map_err(Failure::usage)?;
     let of_nodes = args.node_program.as_deref().map(std::path::absolute).transpose()?;
@@ -120,8 +121,24 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
         socket: folder.socket()?,
         log: folder.log("supervisor"),
     })?;
-    await_ready(events, &folder, &hosts, args, is_fallback)?;
+    await_ready(events, (&folder, &lock), &hosts, args, is_fallback)?;
     Ok(Up { folder, relayed: !detours.is_empty() })
+}
+
+/// Takes the name, which the supervisor inherits; refuses when one runs or starts under it.
+fn lock(global: &Global, name: &str, folder: &Folder) -> Result<Lock, Failure> {
+    let until = Instant::now() + lock::PATIENCE;
+    loop {
+        // One that runs says so itself, and with what.
+        verbs::must_not_run(global, name, folder)?;
+        if let Some(lock) = Lock::try_take(folder)? {
+            return Ok(lock);
+        }
+        if Instant::now() >= until {
+            return Err(lock::held(folder));
+        }
+        std::thread::sleep(lock::TRY_AGAIN);
+    }
 }
 
 /// Which network a simulation gets.
@@ -169,17 +186,22 @@ fn bind(chosen: Chosen, config: &Config, spec: &LabSpec) -> Result<Bound, Failur
 
 fn await_ready(
     mut events: launch::Events,
-    folder: &Folder,
+    (folder, lock): (&Folder, &Lock),
     hosts: &[HostPlan],
     args: &UpArgs,
     is_fallback: bool,
 ) -> Result<(), Failure> {
     let (no_cluster, machines) = (args.no_cluster, args.node_program.is_some());
     let result = match events.next() {
-        Some(Event::Pid { pid, last }) => interruptible(Pid::from_raw(pid), Pid::from_raw(last), move || {
-            follow_start(&mut events, folder, is_fallback)?;
-            if no_cluster { Ok(()) } else { ready::wait(folder, hosts, machines) }
-        }),
+        Some(Event::Pid { pid, last }) => {
+            let (pid, last) = (Pid::from_raw(pid), Pid::from_raw(last));
+            lock.is_held_by(&[nix::unistd::getpid(), pid]);
+            let started = interruptible(pid, last, move || {
+                follow_start(&mut events, folder, is_fallback)?;
+                if no_cluster { Ok(()) } else { ready::wait(folder, hosts, machines) }
+            });
+            started.inspect(|()| lock.is_held_by(&[pid]))
+        }
         other => Err(failed(other, folder, "")),
     };
     if result.is_err() {

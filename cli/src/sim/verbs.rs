@@ -1,13 +1,16 @@
 //! The verbs that ask the running supervisor for one thing.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd as _;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::folder::Folder;
+use super::lock::{self, Lock};
 use super::protocol::{Exec, LEADER, NOTHING_RUNS, Request, Response};
 use super::ready;
 use super::socket::{self, answer, ask};
@@ -126,22 +129,40 @@ pub(crate) fn down(name: &str, folder: &Folder, args: &DownArgs) -> Result<ExitC
 
 /// Stops the simulation and waits until its supervisor is gone. One that does not run is no failure.
 pub(crate) fn take_down(folder: &Folder, purge: bool) -> Result<(), Failure> {
-    let socket = folder.socket()?;
-    match socket::connect(&socket) {
-        Ok(mut line) => socket::stop(&mut line)?,
-        Err(failure) if failure.kind() == Kind::Refused => return Err(failure),
-        Err(_) => {}
+    if std::fs::symlink_metadata(&folder.root).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(());
     }
-    for leftover in [socket, folder.context()] {
+    let lock = stop(folder)?;
+    for leftover in [folder.socket()?, folder.context()] {
         match std::fs::remove_file(&leftover) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(Failure::failed(format!("cannot delete {}: {error}", leftover.display())));
             }
             _ => {}
         }
     }
     // What root's processes wrote: without this the next start would need sudo too.
-    if purge { folder.delete() } else { paths::give_to_caller(&folder.root) }
+    if purge { lock.purge() } else { paths::give_to_caller(&folder.root) }
+}
+
+/// Ends the supervisor if there is one, and takes the lock that it held. One that just starts is waited for.
+fn stop(folder: &Folder) -> Result<Lock, Failure> {
+    let socket = folder.socket()?;
+    let until = Instant::now() + lock::PATIENCE;
+    loop {
+        match socket::connect(&socket) {
+            Ok(mut line) => socket::stop(&mut line)?,
+            Err(failure) if failure.kind() == Kind::Refused => return Err(failure),
+            Err(_) => {}
+        }
+        if let Some(lock) = Lock::try_take(folder)? {
+            return Ok(lock);
+        }
+        if Instant::now() >= until {
+            return Err(lock::held(folder));
+        }
+        std::thread::sleep(lock::TRY_AGAIN);
+    }
 }
 
 /// Prints what the supervisor knows.

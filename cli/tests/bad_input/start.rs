@@ -1,7 +1,11 @@
 //! A simulation that cannot start: it says why and how to go on, changes no data, and leaves nothing running.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use crate::lab::machine::Traces;
 use crate::lab::{Lab, Sim};
@@ -29,6 +33,77 @@ fn a_second_start_of_the_same_name_shows_the_running_one() {
     let listed = sim.json(&["sim", "list"])["simulations"].clone();
     assert_eq!(listed, serde_json::json!([sim.name, beside.name]));
     sim.verb(&["exec", "operator", "--", "true"]);
+    a_bad_request_is_answered_once(&sim);
+}
+
+/// What comes after it has no beginning that could be found: the connection is closed, and others are served.
+fn a_bad_request_is_answered_once(sim: &Sim) {
+    for (sent, said) in [
+        (b"no request\n".to_vec(), "not a request: "),
+        (vec![b'x'; (1 << 20) + (64 << 10)], "not a request: a line longer than 1 MiB"),
+    ] {
+        let mut stream = UnixStream::connect(sim.folder().join("control.sock")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // It may be closed before all of it is sent.
+        let _unsent = stream.write_all(&sent);
+        let (mut bytes, mut part) = (Vec::new(), [0; 1024]);
+        while let Ok(count) = stream.read(&mut part)
+            && count > 0
+        {
+            bytes.extend_from_slice(&part[..count]);
+            assert!(bytes.len() < 10_000, "answered again and again: {}", String::from_utf8_lossy(&bytes));
+        }
+        let answer = String::from_utf8(bytes).unwrap();
+        assert!(answer.contains(said) && answer.lines().count() == 1, "{answer}");
+    }
+    sim.verb(&["status"]);
+}
+
+/// Both see that nothing runs; `--fresh` would delete the folder under the other one.
+#[test]
+fn of_two_starts_at_once_one_wins() {
+    let Some(lab) = Lab::enter() else { return };
+    for fresh in [&[][..], &["--fresh"]] {
+        let sim = lab.adopt(&lab.name());
+        let start = |extra: &[&str]| {
+            let mut command = sim.command(&[&["sim", "up", "--no-cluster"], extra].concat());
+            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            (command, child)
+        };
+        let ran =
+            [start(&[]), start(fresh)].map(|(command, child)| (command, child.wait_with_output().unwrap()));
+        let (won, lost): (Vec<_>, Vec<_>) = ran.iter().partition(|(_, output)| output.status.success());
+        assert_eq!((won.len(), lost.len()), (1, 1), "{ran:?}");
+        for (command, output) in lost {
+            let lost = Ran::new(command, output.clone()).code(4);
+            lost.says(&[&format!("a simulation named {:?}", sim.name), "sim"]);
+        }
+        sim.verb(&["exec", "operator", "--", "true"]);
+        sim.down(true);
+        assert!(Traces::of(lab.state.path(), &[]).is_clean(), "something is left");
+        assert!(!sim.folder().exists());
+    }
+}
+
+/// What holds the name and does not answer is named.
+#[test]
+fn a_name_that_is_held_is_refused() {
+    let Some(lab) = Lab::enter() else { return };
+    let sim = lab.adopt(&lab.name());
+    std::fs::create_dir_all(sim.folder()).unwrap();
+    let lock = std::fs::File::create(sim.folder().join("lock")).unwrap();
+    lock.lock().unwrap();
+    std::fs::write(sim.folder().join("lock"), format!("{}\n", std::process::id())).unwrap();
+    let said = format!(
+        "a simulation named {:?} is just being started or stopped by process {}",
+        sim.name,
+        std::process::id()
+    );
+    up(&sim, &["--no-cluster"]).code(4).says(&[&said, "wait until it is done; kill"]);
+    run(sim.command(&["sim", "down", "--purge"])).code(4).says(&[&said]);
+    drop(lock);
+    sim.down(true);
+    assert!(!sim.folder().exists());
 }
 
 /// Bytes flipped in a table of a stopped node's RocksDB. (Flipped bytes in the write-ahead log are another thing: the

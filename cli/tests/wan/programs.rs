@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use crate::lab::machine::{in_the_background, interruptible, signal};
 use crate::lab::ran::{run, run_with};
 use crate::lab::{Lab, Sim, file};
+use crate::remains::settled;
 
 #[test]
 fn a_program_inside_is_as_one_outside() {
@@ -30,6 +31,34 @@ fn a_program_inside_is_as_one_outside() {
     command.env("GIVEN", "given").env("ODD", OsStr::from_bytes(b"\xff"));
     let ran = run(command).code(0).says(&["the variable ODD is not UTF-8"]);
     assert_eq!(ran.text(), "given none worker-gcp-1\n");
+}
+
+/// What a program leaves running goes on, as outside; what it is itself ends with its caller.
+#[test]
+fn what_runs_in_the_background_outlives_its_program_and_no_program_its_caller() {
+    let Some(sim) = Sim::up(&["--no-cluster"]) else { return };
+    let exec = |script: &str| sim.command(&["sim", "exec", "operator", "--", "sh", "-c", script]);
+    let background = "sleep 600 </dev/null >/dev/null 2>&1 & echo $!";
+    let left = run(exec(background)).ok().text().trim().to_owned();
+    // A second program, so that whatever the supervisor does at the end of the first one is done.
+    run(exec("true")).ok();
+    assert!(alive(&exec, &left));
+
+    let pids = sim.lab.state.path().join("pids");
+    let script = format!("sleep 600 & echo $$ $! > {}; wait", pids.display());
+    let mut caller = exec(&script).spawn().unwrap();
+    let written = settled(|| std::fs::read_to_string(&pids).unwrap_or_default(), |text| text.ends_with('\n'));
+    signal(i32::try_from(caller.id()).unwrap(), Signal::SIGKILL);
+    caller.wait().unwrap();
+    for pid in written.split_whitespace() {
+        assert!(settled(|| !alive(&exec, pid), |gone| *gone), "process {pid} outlived its caller");
+    }
+    assert!(alive(&exec, &left));
+}
+
+/// Whether a process runs in the simulation.
+fn alive(exec: &impl Fn(&str) -> std::process::Command, pid: &str) -> bool {
+    exec(&format!("kill -0 {pid} 2>/dev/null")).status().unwrap().success()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use farquorum_config::write_whole;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -154,15 +155,14 @@ impl Context {
         Ok(context)
     }
 
-    /// Writes the context file as a whole: a reader sees the old one or the new one.
+    /// Writes the context file, whole or not at all: a reader sees the old one or the new one.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), ContextError> {
         let write = |source| ContextError::Write { path: path.to_owned(), source };
         let text = toml::to_string(self).map_err(|error| write(io::Error::other(error)))?;
-        let temporary = path.with_extension("toml.new");
-        fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path)).map_err(write)
+        write_whole(path, 0o644, text).map_err(write)
     }
 
     fn paths(&mut self) -> Vec<&mut PathBuf> {

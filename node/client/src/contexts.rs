@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use farquorum_config::write_whole;
+
 use crate::context::{Context, ContextError};
 
 /// Name of the simulation that is taken when several run and no context is in use.
@@ -151,8 +153,7 @@ impl Contexts {
             });
         };
         self.named(name)?;
-        let temporary = path.with_extension("new");
-        fs::write(&temporary, format!("{name}\n")).and_then(|()| fs::rename(&temporary, &path)).map_err(write)
+        write_whole(&path, 0o644, format!("{name}\n")).map_err(write)
     }
 
     /// Holds the name of the one in use. No context's file has this name: they end with `.toml`.

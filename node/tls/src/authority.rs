@@ -167,8 +167,7 @@ impl Authority {
         let params = holder_params(&identity, request.sans, request.days)?;
         let key = new_key()?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(making("the certificate"))?;
-        files::write(&key_path, SECRET, &key.serialize_pem())?;
-        files::write(&certificate_path, PUBLIC, &certificate.pem())?;
+        files::write_pair((&key_path, &key.serialize_pem()), (&certificate_path, &certificate.pem()))?;
         Ok(Issued { identity, certificate: certificate_path, key: key_path })
     }
 

@@ -1,13 +1,13 @@
 //! The folder of certificates, and how its files are read and written.
 //!
-//! Writing is atomic (a temporary file, fsynced and renamed), so a reader that reloads sees the old file or the new one.
-//! Keys are 0600 from the first byte.
+//! A file is written whole or not at all, so a reader that reloads sees the old one or the new one. Keys are 0600 from the
+//! first byte.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use farquorum_config::Draft;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
@@ -106,24 +106,28 @@ pub(crate) fn refuse_existing(paths: &[&Path]) -> Result<(), TlsError> {
     }
 }
 
-/// Writes a file as a whole, with this mode, and makes its folder when that is missing.
+/// Writes a file whole or not at all, with this mode, and makes its folder when that is missing.
 pub(crate) fn write(path: &Path, mode: u32, text: &str) -> Result<(), TlsError> {
-    replace(path, mode, text).map_err(|source| TlsError::Write { path: path.to_owned(), source })
+    publish(draft(path, mode, text)?, path)
 }
 
-fn replace(path: &Path, mode: u32, text: &str) -> io::Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(parent)?;
-    let temporary = path.with_extension(format!("{}.new", std::process::id()));
-    let written =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)
-        });
-    if written.is_err() {
-        // What is left is of no use; the first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+/// Writes a certificate and its key. Both are on the disk before either has its name: a full disk leaves the old pair. A
+/// crash between the two names leaves a key and a certificate that do not fit, which whoever loads them is told.
+pub(crate) fn write_pair(key: (&Path, &str), certificate: (&Path, &str)) -> Result<(), TlsError> {
+    let (key_draft, certificate_draft) =
+        (draft(key.0, SECRET, key.1)?, draft(certificate.0, PUBLIC, certificate.1)?);
+    publish(key_draft, key.0)?;
+    publish(certificate_draft, certificate.0)
+}
+
+fn draft(path: &Path, mode: u32, text: &str) -> Result<Draft, TlsError> {
+    let made = || -> io::Result<Draft> {
+        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        Draft::new(path, mode, |file| file.write_all(text.as_bytes()))
+    };
+    made().map_err(|source| TlsError::Write { path: path.to_owned(), source })
+}
+
+fn publish(draft: Draft, path: &Path) -> Result<(), TlsError> {
+    draft.publish().map_err(|source| TlsError::Write { path: path.to_owned(), source })
 }

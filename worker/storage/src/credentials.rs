@@ -4,11 +4,10 @@
 //! leaves it out.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
+use farquorum_config::Draft;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
@@ -59,15 +58,18 @@ impl Credentials {
     /// As [`Credentials::load`], or when it cannot be written.
     pub fn load_or_create(path: &Path) -> Result<Self, StoreError> {
         let error = |detail: String| StoreError::Credentials { path: path.to_owned(), detail };
-        let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Self::load(path),
-            Err(e) => return Err(error(e.to_string())),
-        };
+        if path.symlink_metadata().is_ok() {
+            return Self::load(path);
+        }
         let made = Self::random();
         let text = toml::to_string(&made).map_err(|e| error(e.to_string()))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| error(e.to_string()))?;
-        Ok(made)
+        let draft = Draft::new(path, 0o600, |file| file.write_all(text.as_bytes()));
+        match draft.and_then(Draft::publish_new) {
+            Ok(()) => Ok(made),
+            // Another process was faster, and its pair is the one.
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Self::load(path),
+            Err(e) => Err(error(e.to_string())),
+        }
     }
 }
 
@@ -86,6 +88,20 @@ mod tests {
         assert_eq!(Credentials::load(&path).unwrap(), made);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(!format!("{made:?}").contains(&made.secret_key));
+    }
+
+    /// They come at the same time: a store that starts, and who prepares for it.
+    #[test]
+    fn all_who_make_it_at_once_have_the_same_pair() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.toml");
+        let made: Vec<Credentials> = std::thread::scope(|scope| {
+            let make = || Credentials::load_or_create(&path).unwrap();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(made.iter().all(|one| *one == made[0]), "{made:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "half files are left");
     }
 
     #[test]

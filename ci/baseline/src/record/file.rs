@@ -6,14 +6,16 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use farquorum_config::{Draft, write_whole};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 
 use super::document::{Document, SamplesFile};
 use super::{Record, RecordError, samples};
+
+/// Mode of a record: who compares it need not be who measured.
+const READABLE: u32 = 0o644;
 
 /// Largest JSON, bytes: a record with hundreds of series has less.
 const JSON_MAX: u64 = 16 << 20;
@@ -26,7 +28,7 @@ const SAMPLES_MAX: u64 = 512 << 20;
 /// # Errors
 /// [`RecordError::Full`] when there is no room, else [`RecordError::Write`].
 pub fn write_file(path: &Path, text: &str) -> Result<(), RecordError> {
-    persist(temporary(path, |out| out.write_all(text.as_bytes()))?, path)
+    write_whole(path, READABLE, text).map_err(|error| RecordError::write(path, error))
 }
 
 /// Where the samples of the record `path` are: `NAME.samples.csv.gz` beside `NAME.json`.
@@ -48,16 +50,14 @@ impl Record {
         // Before anything is written: a record that cannot be read again is refused.
         Document::of(path, self, described.clone())?;
         let samples_file = temporary(&samples_path, |out| samples::write(self, out))?;
-        described.sha256 = digest(&read(samples_file.path(), SAMPLES_MAX)?);
+        described.sha256 = digest(&read(samples_file.temporary(), SAMPLES_MAX)?);
         let document = Document::of(path, self, described)?;
         let json_file = temporary(path, |out| {
             serde_json::to_writer_pretty(&mut *out, &document)?;
             out.write_all(b"\n")
         })?;
-        persist(samples_file, &samples_path)?;
-        persist(json_file, path)?;
-        let folder = File::open(folder(path)).and_then(|folder| folder.sync_all());
-        folder.map_err(|error| RecordError::write(path, error))
+        samples_file.publish().map_err(|error| RecordError::write(&samples_path, error))?;
+        json_file.publish().map_err(|error| RecordError::write(path, error))
     }
 
     /// Reads both files and checks one against the other.
@@ -110,10 +110,6 @@ fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, RecordError> {
     let failed = |error| RecordError::read(path, error);
     let mut bytes = Vec::new();
@@ -125,20 +121,6 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, RecordError> {
 }
 
 /// A whole, synced file beside `path`; it goes away when it is not given its name.
-fn temporary(
-    path: &Path,
-    fill: impl FnOnce(&mut File) -> std::io::Result<()>,
-) -> Result<NamedTempFile, RecordError> {
-    let failed = |error| RecordError::write(path, error);
-    let readable = std::fs::Permissions::from_mode(0o644);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".record-").suffix(".part").permissions(readable);
-    let mut file = builder.tempfile_in(folder(path)).map_err(failed)?;
-    fill(file.as_file_mut()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    Ok(file)
-}
-
-fn persist(file: NamedTempFile, path: &Path) -> Result<(), RecordError> {
-    file.persist(path).map(drop).map_err(|error| RecordError::write(path, error.error))
+fn temporary(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<Draft, RecordError> {
+    Draft::new(path, READABLE, fill).map_err(|error| RecordError::write(path, error))
 }

@@ -16,7 +16,7 @@ use crate::commands::measure::{self, MeasureArgs};
 use crate::failure::{Failure, Kind};
 use crate::output::say_aside;
 use crate::runtime;
-use crate::sim::{self, Folder, UpArgs};
+use crate::sim::{self, Folder, Lock, UpArgs};
 
 /// Name of the simulation: it does not disturb another one.
 const NAME: &str = "fit";
@@ -64,7 +64,7 @@ fn measured(global: &Global, folder: &Folder, out: &Path, samples: u32) -> Resul
 /// An interrupted start leaves no folder; one that failed leaves its logs.
 fn interrupted(failure: Failure) -> Failure {
     if failure.kind() == Kind::Interrupted {
-        let _undeleted = Folder::named(NAME).and_then(|folder| folder.delete());
+        let _undeleted = Folder::named(NAME).and_then(|folder| Lock::take(&folder)?.purge());
     }
     failure
 }
