@@ -1,6 +1,6 @@
 //! `farquorum gateway`: shapes what passes between the clouds' networks of containers, and says over HTTP whether it
-//! does. When the shaper ends, so does this process: what it changed in its network lets nothing pass then, and whoever
-//! started it starts it again.
+//! does. When the shaper in user space ends, so does this process: what it changed in its network lets nothing pass then,
+//! and whoever started it starts it again. The kernel's netem goes on shaping until its network is gone.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;

@@ -26,7 +26,8 @@ use plan::{Side, Way};
 /// The device into which packets go in user space.
 const DEVICE: &str = "wan0";
 
-/// A running gateway. What it changed in its network stays when it ends, so that nothing passes then.
+/// A running gateway. What it changed in its network stays when it ends: nothing passes then without its device; the
+/// kernel's netem goes on shaping until the network is gone or somebody takes it away.
 #[derive(Debug)]
 pub struct Gateway {
     wan: Wan,
@@ -78,7 +79,7 @@ impl Gateway {
         &self.backend
     }
 
-    /// Stops the shaper. Nothing passes any more.
+    /// Stops the shaper in user space: nothing passes any more. The kernel's goes on.
     pub fn stop(self) {
         self.wan.stop();
     }
