@@ -6,7 +6,10 @@ use crate::settings::StorageSettings;
 
 /// Who asks in URLs of this scheme; none: the URL is of this host.
 pub(crate) fn asker(settings: &StorageSettings, keys: &Keys, scheme: Option<Scheme>) -> String {
-    let file = settings.credentials.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+    let file = settings
+        .credentials
+        .as_deref()
+        .map_or(String::new(), |file| format!("the credentials file {}", file.display()));
     let machine = || "the machine's identity".to_owned();
     match scheme {
         None => "the user of this process".to_owned(),
