@@ -1,7 +1,7 @@
-//! The only place where the node reads a clock. Everything that decides gets the time passed in.
+//! The clocks that decisions get passed in; waits for an answer are tokio's.
 //!
 //! Timeouts are measured on CLOCK_BOOTTIME: it counts the time that a machine is suspended and never goes back.
-//! Wall-clock time is data: it goes into proposals, and is never compared with a timeout.
+//! Wall-clock time is data: it goes into proposals, and the leader compares leases and retention with it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
