@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn an_endless_line_is_an_error() {
         let (mut left, right) = UnixStream::pair().unwrap();
-        let write = std::thread::spawn(move || left.write_all(&vec![b'x'; LINE_MAX + 64 * 1024]));
+        let write = std::thread::spawn(move || left.write_all(&vec![b'x'; LINE_MAX + (4 << 20)]));
         let mut line = Line::new(right);
         assert!(line.receive::<Request>().unwrap_err().to_string().contains("longer than 1 MiB"));
         drop(line);
