@@ -27,6 +27,15 @@ pub(crate) fn configuration(global: &Global, args: &UpArgs) -> Result<Loaded, Fa
     Ok(loaded)
 }
 
+/// Refuses a folder on a disk that cannot carry a log, before anything is written into it.
+pub(crate) fn check_folder(folder: &Folder, config: &Config) -> Result<(), Failure> {
+    // The check makes a folder that is missing, and would not hand it to the caller.
+    paths::make_folder(&folder.root)?;
+    farquorum_node::storage::check_data_dir(&folder.root, config.limits.free_bytes_min)
+        .map_err(|error| Failure::new(Kind::Refused, error))
+        .map_err(|failure| failure.hint("FARQUORUM_STATE_DIR=FOLDER on another disk"))
+}
+
 /// Makes everything that is not there yet. Under sudo it is the caller's, so that commands without sudo reach the
 /// cluster; the control socket is not, since who talks to the supervisor of root runs programs as root.
 pub(crate) fn folder(
@@ -36,12 +45,6 @@ pub(crate) fn folder(
     hosts: &[HostPlan],
 ) -> Result<(), Failure> {
     let config = &loaded.config;
-    // The check makes a folder that is missing, and would not hand it to the caller.
-    paths::make_folder(&folder.root)?;
-    // Before anything is written into it.
-    farquorum_node::storage::check_data_dir(&folder.root, config.limits.free_bytes_min)
-        .map_err(|error| Failure::new(Kind::Refused, error))
-        .map_err(|failure| failure.hint("FARQUORUM_STATE_DIR=FOLDER on another disk"))?;
     folder.create()?;
     same_members(folder, loaded)?;
     crate::commands::certs::ensure_all(&folder.certs(), config)?;

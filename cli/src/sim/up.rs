@@ -83,6 +83,7 @@ pub(crate) fn up(global: &Global, name: &str, args: &UpArgs) -> Result<Up, Failu
         let hint = "farquorum doctor says what namespaces need";
         return Err(Failure::new(Kind::Refused, message).hint(hint));
     }
+    prepare::check_folder(&folder, config)?;
     let lock = lock(global, name, &folder)?;
     // From here on there is something to take down: an interrupt waits until somebody listens for it.
     crate::runtime::hold_interrupts()?;
