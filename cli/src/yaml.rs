@@ -2,6 +2,7 @@
 //! and a date in `2020-01-01`: a text without quotes is one only if it can be nothing else. The quoted form is that of
 //! JSON, which YAML has too.
 
+use farquorum_config::quoted;
 use serde_yaml_ng::{Mapping, Value};
 
 /// Words that YAML 1.1 takes for null or a truth value, in small letters (<https://yaml.org/type/bool.html>).
@@ -67,23 +68,6 @@ fn is_plain(text: &str) -> bool {
     text.starts_with(|char: char| char.is_ascii_alphabetic())
         && text.chars().all(harmless)
         && !WORDS.contains(&text.to_ascii_lowercase().as_str())
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => out.extend(['\\', char]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            // Line ends of YAML 1.1 that are no control characters, and the byte order mark.
-            '\u{2028}' | '\u{2029}' | '\u{feff}' => out.push_str(&format!("\\u{:04x}", u32::from(char))),
-            _ if char.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(char))),
-            _ => out.push(char),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

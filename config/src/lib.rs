@@ -43,6 +43,7 @@ pub use shape::{
     Codel, Gilbert, GilbertKeys, Jitter, LinkShape, Loss, Quantiles, QuantilesError, Queue, ShapeError,
     ShapeKeys, Spread,
 };
+pub use text::quoted;
 pub use types::{
     Cloud, Cluster, Config, Ipv4Net, Lab, LabBackend, Limits, Link, LogBackend, Node, NodeId, Ports,
     Provider, Raft, Rollout, Storage, StorageService, Tasks, Worker,

@@ -31,15 +31,19 @@ pub(crate) fn shown(value: &Value) -> Option<String> {
     Some(text.chars().take(SHOWN_MAX).chain("...".chars()).collect())
 }
 
-/// A TOML string, with every special character escaped.
-pub(crate) fn quoted(text: &str) -> String {
+/// A text in double quotes, as TOML, JSON and YAML have it: every character escaped that one of them takes for a line end
+/// or no character at all.
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for char in text.chars() {
         match char {
             '"' | '\\' => out.extend(['\\', char]),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            char if char.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(char))),
+            // Line ends of YAML 1.1 that are no control characters, and the byte order mark.
+            char if char.is_control() || "\u{2028}\u{2029}\u{feff}".contains(char) => {
+                out.push_str(&format!("\\u{:04X}", u32::from(char)));
+            }
             char => out.push(char),
         }
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use farquorum_client::ClientError;
+use farquorum_client::{ClientError, Tasks};
 use farquorum_proto::v1::{self, ListTasksRequest, TaskSpec, TaskState};
 use serde::Serialize;
 
@@ -216,29 +216,27 @@ impl Show for Rows {
 
 /// Runs a verb.
 pub(crate) fn run(global: &Global, args: TaskArgs) -> Result<ExitCode, Failure> {
-    let verb = match args.verb {
-        Verb::Submit(args) => return submit(global, args),
-        other => other,
-    };
-    runtime::block_on(async {
-        let connection = Connection::open(global).await?;
-        match verb {
-            Verb::Submit(_) => Ok(()),
-            Verb::Get { id } => {
-                let task = connection.cluster.tasks().get(id).await?.task.unwrap_or_default();
-                output::print(global.output, &Row::from(task))
-            }
-            Verb::List { state, worker, job } => list(global, &connection, state, worker, job).await,
-            Verb::Cancel { id } => {
-                let task = connection.cluster.tasks().cancel(id).await?.task.unwrap_or_default();
-                output::print(global.output, &Row::from(task))
-            }
-        }
-    })?;
+    match args.verb {
+        Verb::Submit(args) => submit(global, args)?,
+        Verb::List { state, worker, job } => runtime::block_on(async {
+            list(global, &Connection::open(global).await?, state, worker, job).await
+        })?,
+        Verb::Get { id } => show(global, async |tasks| Ok(tasks.get(id).await?.task))?,
+        Verb::Cancel { id } => show(global, async |tasks| Ok(tasks.cancel(id).await?.task))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn submit(global: &Global, args: SubmitArgs) -> Result<ExitCode, Failure> {
+/// Prints the task that a call answers.
+fn show(
+    global: &Global,
+    call: impl AsyncFnOnce(Tasks) -> Result<Option<v1::Task>, ClientError>,
+) -> Result<(), Failure> {
+    let task = runtime::block_on(async { Ok(call(Connection::open(global).await?.cluster.tasks()).await?) })?;
+    output::print(global.output, &Row::from(task.unwrap_or_default()))
+}
+
+fn submit(global: &Global, args: SubmitArgs) -> Result<(), Failure> {
     if let Err(error) = serde_json::from_str::<serde_json::Value>(&args.payload) {
         return Err(Failure::usage(format!("the payload is not JSON: {error}")));
     }
@@ -262,7 +260,7 @@ fn submit(global: &Global, args: SubmitArgs) -> Result<ExitCode, Failure> {
     if failed {
         Err(Failure::failed(format!("task {} {}: {}", row.id, row.state, row.error)))
     } else {
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 }
 

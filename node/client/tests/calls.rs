@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use farquorum_client::wire::Reason;
 use farquorum_client::{ClientError, NodeAddress, Timing};
-use support::{Mood, Node, cluster, generous, pki, slowly, timing};
-use tokio::net::TcpListener;
+use support::{Mood, Node, cluster, generous, listener, pki, slowly, timing};
 use tokio::time::Instant;
 
 #[tokio::test]
@@ -117,13 +116,10 @@ async fn a_node_that_dies_with_the_request() {
 #[tokio::test]
 async fn a_write_that_was_never_sent_goes_to_the_next_node() {
     let dir = pki();
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone = closed.local_addr().unwrap().to_string();
+    let ((closed, refuses), (_silent, silent)) = (listener("cp-aws-1").await, listener("cp-aws-1").await);
     drop(closed);
     let b = Node::start(dir.path(), "cp-gcp-1", Mood::Leads).await;
-    for address in [gone, silent.local_addr().unwrap().to_string()] {
-        let a = NodeAddress { name: Some("cp-aws-1".to_owned()), address };
+    for a in [refuses, silent] {
         cluster(dir.path(), vec![a, b.at()], Timing { connect: timing().connect, ..generous() })
             .kv()
             .set("k", "v")
@@ -136,9 +132,7 @@ async fn a_write_that_was_never_sent_goes_to_the_next_node() {
 #[tokio::test]
 async fn a_host_that_is_gone_does_not_cost_the_time_of_a_connection() {
     let dir = pki();
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone =
-        NodeAddress { name: Some("cp-aws-1".to_owned()), address: silent.local_addr().unwrap().to_string() };
+    let (_silent, gone) = listener("cp-aws-1").await;
     let b = Node::start(dir.path(), "cp-gcp-1", Mood::Leads).await;
     let start = Instant::now();
     cluster(dir.path(), vec![gone, b.at()], generous()).kv().set("k", "v").await.unwrap();
@@ -149,9 +143,7 @@ async fn a_host_that_is_gone_does_not_cost_the_time_of_a_connection() {
 #[tokio::test]
 async fn a_slow_connection_is_made_once_and_used_when_it_is_there() {
     let dir = pki();
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone =
-        NodeAddress { name: Some("cp-gcp-1".to_owned()), address: silent.local_addr().unwrap().to_string() };
+    let (_silent, gone) = listener("cp-gcp-1").await;
     let a = Node::start(dir.path(), "cp-aws-1", Mood::Leads).await;
     // Longer than a call waits for one node.
     let (slow, made) = slowly(&a, Duration::from_millis(900)).await;

@@ -112,10 +112,16 @@ impl KvService for Node {
     }
 }
 
-/// An address at which each connection to the node is held up for this long, and how many were made.
-pub async fn slowly(node: &Node, hold: Duration) -> (NodeAddress, Arc<AtomicUsize>) {
+/// A port that takes connections and says nothing, while it is held, and the node that is meant to be there.
+pub async fn listener(name: &str) -> (TcpListener, NodeAddress) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
+    (listener, NodeAddress { name: Some(name.to_owned()), address })
+}
+
+/// An address at which each connection to the node is held up for this long, and how many were made.
+pub async fn slowly(node: &Node, hold: Duration) -> (NodeAddress, Arc<AtomicUsize>) {
+    let (listener, at) = listener(node.name).await;
     let (to, made) = (node.address.clone(), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&made);
     tokio::spawn(async move {
@@ -131,7 +137,7 @@ pub async fn slowly(node: &Node, hold: Duration) -> (NodeAddress, Arc<AtomicUsiz
             });
         }
     });
-    (NodeAddress { name: Some(node.name.to_owned()), address }, made)
+    (at, made)
 }
 
 /// Certificates of a cluster with a client, `me`.
