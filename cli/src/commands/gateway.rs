@@ -1,6 +1,7 @@
 //! `farquorum gateway`: shapes what passes between the clouds' networks of containers, and says over HTTP whether it
-//! does. When the shaper in user space ends, so does this process: what it changed in its network lets nothing pass then,
-//! and whoever started it starts it again. The kernel's netem goes on shaping until its network is gone.
+//! does. When the shaper ends, so does this process: what it changed in its network lets nothing pass then, and whoever
+//! started it starts it again. Killed while the kernel's netem shapes, it leaves devices that go on passing shaped packets:
+//! in a container they end with the container's network, elsewhere whoever started it deletes them.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;

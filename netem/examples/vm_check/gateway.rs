@@ -9,10 +9,10 @@ use crate::Outcome;
 const ALLOWED_MS: (f64, f64) = (-0.3, 1.0);
 
 /// Chosen without being asked for, since netem is there; at its distances; and nothing passes any more when its links
-/// drop everything.
+/// drop everything, or when it was stopped.
 pub(crate) fn check() -> Outcome<()> {
     let config = load(&Sources::default())?.config;
-    let trial = Trial::start(&config)?;
+    let mut trial = Trial::start(&config)?;
     println!("gateway: {}", trial.backend());
     if !trial.backend().starts_with("the kernel's netem") {
         return Err("the gateway did not choose the kernel's netem".into());
@@ -34,5 +34,14 @@ pub(crate) fn check() -> Outcome<()> {
     if trial.ping("aws", "gcp", 3).is_ok_and(|answers| answers.iter().any(Option::is_some)) {
         return Err("gateway: a cut link lets packets through".into());
     }
+    trial.control().ok_or("no gateway")?.heal_all()?;
+    if !trial.ping("aws", "gcp", 3)?.iter().any(Option::is_some) {
+        return Err("gateway: a link that was healed lets nothing through".into());
+    }
+    trial.stop_gateway();
+    if trial.ping("aws", "gcp", 3).is_ok_and(|answers| answers.iter().any(Option::is_some)) {
+        return Err("gateway: its devices outlive it, and packets pass".into());
+    }
+    println!("gateway: nothing passes after its stop");
     Ok(())
 }

@@ -26,8 +26,10 @@ use plan::{Side, Way};
 /// The device into which packets go in user space.
 const DEVICE: &str = "wan0";
 
-/// A running gateway. What it changed in its network stays when it ends: nothing passes then without its device; the
-/// kernel's netem goes on shaping until the network is gone or somebody takes it away.
+/// A running gateway. Rules and last resorts stay in its network when it ends, so that nothing passes then. In user space
+/// that holds however it ends, since the kernel deletes the TUN with its process. The pairs of the kernel's netem are
+/// deleted by [`Gateway::stop`] only: after a kill they go on passing packets, shaped, until their network ends or the
+/// next gateway replaces them.
 #[derive(Debug)]
 pub struct Gateway {
     wan: Wan,
@@ -79,7 +81,7 @@ impl Gateway {
         &self.backend
     }
 
-    /// Stops the shaper in user space: nothing passes any more. The kernel's goes on.
+    /// Stops the shaper and deletes its devices. Nothing passes any more.
     pub fn stop(self) {
         self.wan.stop();
     }

@@ -11,7 +11,7 @@ use super::edges::{Edge, addresses};
 use super::ledger::{Ledger, Why};
 use super::qdisc::{self, Netem, NetemLoss, Passed};
 use super::routing;
-use crate::lab::LabSpec;
+use crate::lab::{LabSpec, netlink};
 use crate::wan::{Cuts, LinkReport, WanError};
 
 /// One directed link.
@@ -58,6 +58,20 @@ impl Links {
             cuts: Cuts::of(spec),
             cut_pairs: BTreeSet::new(),
         }
+    }
+
+    /// Deletes the devices of all links, and with them what leads there.
+    ///
+    /// # Errors
+    /// The first one that the kernel refused; the others are deleted.
+    pub(super) fn delete(&mut self) -> io::Result<()> {
+        let mut result = Ok(());
+        for edge in &mut self.edges {
+            for out in edge.outs.iter().filter(|out| **out != 0) {
+                result = result.and(netlink::delete_at(&mut edge.socket, *out));
+            }
+        }
+        result
     }
 
     /// Replaces a link's shape. A cut link stays cut and has the new shape once it is healed.

@@ -45,11 +45,12 @@ pub(crate) fn start(spec: &LabSpec) -> Result<(Vec<OwnedFd>, Wan), LabError> {
         let panicked = |_| Err(LabError::Child("the thread that makes the network panicked".to_string()));
         maker.join().unwrap_or_else(panicked)
     })?;
-    Ok((hosts, keep(spec, edges, shaped)?))
+    Ok((hosts, keep(spec, edges, shaped, Devices::EndWithTheirNetworks)?))
 }
 
 /// Makes the links of a checked spec in the calling thread's network, as the gateway of containers wants them; `names`
-/// gives the two ends of the link from one cloud to another.
+/// gives the two ends of the link from one cloud to another. When the WAN is stopped they are deleted; when this process is
+/// killed they stay.
 pub(crate) fn start_pairs(
     spec: &LabSpec,
     names: impl Fn(usize, usize) -> (String, String),
@@ -58,13 +59,27 @@ pub(crate) fn start_pairs(
     let netems: Vec<_> = shaped.iter().map(|(_, netem)| netem.clone()).collect();
     let edges = pairs::make(spec.clouds.len(), &netems, spec.mtu, names);
     let edges = edges.map_err(|error| LabError::NoNetem(format!("make a link with a netem: {error}")))?;
-    keep(spec, edges, shaped)
+    keep(spec, edges, shaped, Devices::AreOurs)
+}
+
+/// What becomes of the devices with the netems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Devices {
+    /// The kernel deletes them with the namespaces in which they are.
+    EndWithTheirNetworks,
+    /// They are in a network that goes on: the last thing is to delete them.
+    AreOurs,
 }
 
 /// Starts the thread that obeys.
-fn keep(spec: &LabSpec, edges: Vec<edges::Edge>, shaped: Vec<(LinkShape, Netem)>) -> Result<Wan, LabError> {
-    let keeper =
-        Keeper { links: Links::of(spec, edges, shaped), spec: spec.clone(), lateness: LatenessLog::new()? };
+fn keep(
+    spec: &LabSpec,
+    edges: Vec<edges::Edge>,
+    shaped: Vec<(LinkShape, Netem)>,
+    devices: Devices,
+) -> Result<Wan, LabError> {
+    let links = Links::of(spec, edges, shaped);
+    let keeper = Keeper { links, spec: spec.clone(), lateness: LatenessLog::new()?, devices };
     let (sender, commands) = sync_channel(COMMANDS_MAX);
     let thread = Builder::new()
         .name("wan".to_string())
@@ -104,11 +119,21 @@ struct Keeper {
     spec: LabSpec,
     /// Stays empty: nobody sees the packets.
     lateness: LatenessLog,
+    devices: Devices,
 }
 
 impl Keeper {
     /// Obeys until told to stop, or until nobody holds a handle any more.
     fn run(mut self, commands: &Receiver<Command>) {
+        self.obey(commands);
+        if self.devices == Devices::AreOurs
+            && let Err(error) = self.links.delete()
+        {
+            tracing::error!(%error, "a link could not be deleted, and still passes packets");
+        }
+    }
+
+    fn obey(&mut self, commands: &Receiver<Command>) {
         while let Ok(command) = commands.recv() {
             // A caller that no longer waits for its answer is no error.
             match command {

@@ -82,6 +82,11 @@ pub(crate) fn delete(name: &str) -> io::Result<()> {
     send(&Message::new(RTM_DELLINK, 0, &interface(index(name)?, 0, 0)))
 }
 
+/// Deletes the interface with this index in the network of `socket`.
+pub(crate) fn delete_at(socket: &mut Socket, index: u32) -> io::Result<()> {
+    socket.change(&Message::new(RTM_DELLINK, 0, &interface(index, 0, 0)))
+}
+
 /// Takes the loopback interface up.
 pub(crate) fn take_up_loopback() -> io::Result<()> {
     send(&Message::new(RTM_NEWLINK, 0, &interface(index("lo")?, IFF_UP, IFF_UP)))
