@@ -19,6 +19,10 @@ use crate::route::{Route, Step};
 /// value): a host that is gone must not cost every command the time that making a connection may take.
 const STAGGER: Duration = Duration::from_millis(250);
 
+/// In the last such part of its deadline a call that must not be done twice is not sent any more: its answer would hardly
+/// come in time, and "not done" would become "unknown".
+const LATE: u32 = 10;
+
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
@@ -143,12 +147,13 @@ impl Cluster {
     {
         let start = Instant::now();
         let deadline = call.deadline.unwrap_or(self.shared.timing.deadline);
+        let last = if call.idempotent { deadline } else { deadline - deadline / LATE };
         let mut route = Route::new(self.leader());
         let mut tried = Vec::new();
         // Asked in vain so far: their connections are being made.
         let mut pending = Vec::new();
         loop {
-            let left = deadline.saturating_sub(start.elapsed());
+            let left = last.saturating_sub(start.elapsed());
             if left.is_zero() {
                 return Err(ClientError::NotAvailable { what: call.what, tried, deadline });
             }

@@ -170,6 +170,21 @@ async fn what_no_node_does_in_time_is_not_available() {
 }
 
 #[tokio::test]
+async fn a_write_is_not_sent_when_its_answer_could_not_come_in_time() {
+    let dir = pki();
+    let a = Node::start(dir.path(), "cp-aws-1", Mood::Leads).await;
+    // The connection is there in the last tenth of the deadline.
+    let late = timing().deadline.mul_f64(0.95);
+    let (slow, made) = slowly(&a, late).await;
+    let patient = Timing { connect: generous().connect, ..timing() };
+    let cluster = cluster(dir.path(), vec![slow], patient);
+    let error = cluster.kv().set("k", "v").await.unwrap_err();
+    assert!(matches!(error, ClientError::NotAvailable { .. }), "{error}");
+    tokio::time::sleep(late).await;
+    assert_eq!((made.load(Ordering::Relaxed), a.callers().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn nodes_that_point_at_each_other_make_no_storm() {
     let dir = pki();
     let a = Node::start(dir.path(), "cp-aws-1", Mood::Leads).await;
