@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use crate::lab::machine::{interruptible, signal};
+use crate::lab::machine::{self, interruptible, signal};
 use crate::lab::ran::{Ran, run};
 use crate::lab::{Sim, file};
 
@@ -74,4 +74,21 @@ fn an_expectation_that_does_not_hold_ends_the_play_with_1() {
     play("silence.yaml", "- {at_s: 0, expect: {no_write_for_s: 5}}\n")
         .code(1)
         .says(&["expected no write for 5 s; one was acknowledged after "]);
+
+    // Silence counts only where somebody could have written. A worker may not.
+    let silence = "- {at_s: 0, expect: {no_write_for_s: 1}}\n";
+    let context = std::fs::read_to_string(sim.context_file()).unwrap();
+    let of_a_worker =
+        context.replace("admin.crt", "worker-gcp-1.crt").replace("admin.key", "worker-gcp-1.key");
+    assert_ne!(of_a_worker, context);
+    std::fs::write(sim.context_file(), of_a_worker).unwrap();
+    play("refused.yaml", silence).code(4);
+    // Nor does anybody who is not heard.
+    let elsewhere = context.replace("grpc = \"127.0.0.1:", "grpc = \"127.0.0.2:");
+    assert_ne!(elsewhere, context);
+    std::fs::write(sim.context_file(), elsewhere).unwrap();
+    play("unheard.yaml", silence).code(1).says(&["no node answers here, though cp-aws-1, cp-"]);
+    std::fs::write(sim.context_file(), &context).unwrap();
+    signal(machine::supervisor(sim.lab.state.path()).unwrap(), Signal::SIGKILL);
+    play("stopped.yaml", silence).code(3).says(&["no simulation answers at "]);
 }

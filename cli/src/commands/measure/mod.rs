@@ -93,7 +93,7 @@ pub(crate) async fn measure(
 ) -> Result<(Option<Written>, Result<(), Failure>), Failure> {
     let connection = Connection::open(global).await?;
     let lab = Lab::of(&connection);
-    let plan = Plan::of(&args.wish(), lab.is_some())?;
+    let plan = Plan::of(&args.wish(), lab.is_some())?.paced(rtt::slowest_ms(&connection).await);
     let mut record = Record {
         dimensions: setting::dimensions(global, &connection, lab.as_ref()).await?,
         ..Record::default()
@@ -229,7 +229,7 @@ impl Session {
         let take = Take::new(self.begun, block, self.bar.clone(), step);
         let connection = &self.connection;
         Ok(match quantity {
-            Quantity::Rtt => rtt::matrix(connection, &take, count).await?,
+            Quantity::Rtt => rtt::matrix(connection, &take, count, self.plan.probe_every_ms()).await?,
             Quantity::Commit => vec![writes::commit(connection, &take, count).await?],
             Quantity::Read => reads::both(connection, &take, count).await?,
             Quantity::Throughput => vec![writes::throughput(connection, &take, count, OUTSTANDING).await?],

@@ -49,9 +49,17 @@ impl Quantity {
     }
 }
 
-/// Milliseconds between two probes to a peer. Twice what the node allows at least: the answer of one is then never
+/// Least milliseconds between two probes to a peer. Twice what the node allows at least: the answer of one is then never
 /// at work while the next one leaves, on links below this and without loss.
-pub(super) const PROBE_EVERY_MS: u32 = 20;
+const PROBE_EVERY_MS: u32 = 20;
+
+/// Probes on their way at once. TCP lets ten segments go before the first is acknowledged (RFC 6928), and again after each
+/// silence; heartbeats need their share. More probes would wait in the sender and measure that: on a link of 226 ms one
+/// in thirty came back 40 to 180 ms late.
+const PROBES_UNDER_WAY: u32 = 4;
+
+/// And never rarer than this, whatever a node says of a link.
+const PROBE_EVERY_MAX_MS: u32 = 1000;
 
 /// Most blocks.
 const BLOCKS_MAX: u32 = 1000;
@@ -83,6 +91,8 @@ pub(super) struct Plan {
     elections: u32,
     /// Of throughput, in each block.
     seconds: u32,
+    /// Milliseconds between two probes to a peer.
+    probe_every_ms: u32,
 }
 
 impl Plan {
@@ -101,7 +111,19 @@ impl Plan {
             return Err(refusal(*refused));
         }
         let quantities = Quantity::ALL.into_iter().filter(|quantity| asked(quantity) && may(quantity));
-        Ok(Self { blocks, quantities: quantities.collect(), samples, elections, seconds })
+        let quantities = quantities.collect();
+        Ok(Self { blocks, quantities, samples, elections, seconds, probe_every_ms: PROBE_EVERY_MS })
+    }
+
+    /// With probes as far from each other as the slowest link between two nodes needs it.
+    pub(super) fn paced(self, slowest_ms: u32) -> Self {
+        let probe_every_ms = slowest_ms.div_ceil(PROBES_UNDER_WAY).clamp(PROBE_EVERY_MS, PROBE_EVERY_MAX_MS);
+        Self { probe_every_ms, ..self }
+    }
+
+    /// Milliseconds between two probes to a peer.
+    pub(super) fn probe_every_ms(&self) -> u32 {
+        self.probe_every_ms
     }
 
     /// How many measurements of a quantity a block makes; of throughput, seconds.
@@ -119,7 +141,7 @@ impl Plan {
     pub(super) fn expected_ms(&self, quantity: Quantity, block: u32, commit_ms: u64) -> u64 {
         let count = u64::from(self.count(quantity, block));
         match quantity {
-            Quantity::Rtt => count * u64::from(PROBE_EVERY_MS),
+            Quantity::Rtt => count * u64::from(self.probe_every_ms),
             Quantity::Commit => count * commit_ms,
             Quantity::Read => count * (commit_ms + 2),
             Quantity::Throughput => count * 1000 + 2000,
@@ -173,6 +195,13 @@ mod tests {
         assert_eq!(counts(Quantity::Rtt), [34, 33, 33]);
         assert_eq!(counts(Quantity::Election), [1, 1, 0]);
         assert!(plan.total_ms(50) > 100 * (20 + 50 + 50) + 2 * 5000);
+    }
+
+    #[test]
+    fn few_probes_are_under_way_on_a_slow_link() {
+        let every = |slowest_ms| plan(&Wish::default(), true).paced(slowest_ms).probe_every_ms();
+        assert_eq!([0, 75, 226, 300, u32::MAX].map(every), [20, 20, 57, 75, 1000]);
+        assert_eq!(plan(&Wish::default(), true).paced(226).expected_ms(Quantity::Rtt, 0, 0), 300 * 57);
     }
 
     #[test]

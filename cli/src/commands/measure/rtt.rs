@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use farquorum_baseline::Series;
+use farquorum_client::ContextNode;
 use futures::future::try_join_all;
 
-use super::plan::PROBE_EVERY_MS;
 use super::take::Take;
 use crate::commands::cluster::Connection;
 use crate::failure::{Failure, Kind};
@@ -15,15 +15,29 @@ use crate::failure::{Failure, Kind};
 /// told as such.
 const STALL: Duration = Duration::from_secs(60);
 
-/// `count` probes from each node to each other, at the same time. One series for each directed pair of clouds; of two
+/// Median round trip of the slowest link between two nodes, in milliseconds; 0 when no node knows any.
+pub(super) async fn slowest_ms(connection: &Connection) -> u32 {
+    let statuses = connection.statuses().await.into_iter().filter_map(|(_, status)| status.ok());
+    let peers = statuses.flat_map(|status| status.peers);
+    let us =
+        peers.filter_map(|peer| peer.rtt_minute.map(|rtt| rtt.p50_us).or(peer.rtt_us)).max().unwrap_or(0);
+    u32::try_from(us.div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+/// `count` probes from each node to each other, `every_ms` apart, at the same time. One series for each directed pair of clouds; of two
 /// nodes in the same clouds, together.
-pub(super) async fn matrix(connection: &Connection, take: &Take, count: u32) -> Result<Vec<Series>, Failure> {
+pub(super) async fn matrix(
+    connection: &Connection,
+    take: &Take,
+    count: u32,
+    every_ms: u32,
+) -> Result<Vec<Series>, Failure> {
     let nodes = &connection.context.nodes;
     let first = nodes.first().map(|node| node.name.as_str());
     let from = nodes.iter().map(|node| {
         // The bar follows one of the nodes: all are as fast.
         let leads = first == Some(node.name.as_str());
-        from_node(connection, take, &node.name, &node.cloud, count, leads)
+        from_node(connection, take, node, (count, every_ms), leads)
     });
     let mut by_pair: BTreeMap<(Option<String>, Option<String>), Series> = BTreeMap::new();
     for series in try_join_all(from).await?.into_iter().flatten() {
@@ -48,16 +62,16 @@ pub(super) fn merge(series: &mut Series, more: Series) {
 async fn from_node(
     connection: &Connection,
     take: &Take,
-    name: &str,
-    cloud: &str,
-    count: u32,
+    node: &ContextNode,
+    (count, every_ms): (u32, u32),
     leads: bool,
 ) -> Result<Vec<Series>, Failure> {
     let api = connection.cluster.cluster();
+    let (name, cloud) = (&node.name, &node.cloud);
     let broken = |error: &dyn std::fmt::Display| {
         Failure::new(Kind::NotAvailable, format!("{name} stopped to tell its round trips: {error}"))
     };
-    let mut stream = api.probe_peers(name, count, PROBE_EVERY_MS).await?;
+    let mut stream = api.probe_peers(name, count, every_ms).await?;
     let begun_s = take.at_s();
     let mut to: BTreeMap<String, Series> = BTreeMap::new();
     let mut seen = 0;

@@ -12,12 +12,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use farquorum_client::Context;
+use farquorum_client::{ClientError, Context};
 
 use self::script::{Action, Expectation, Script, Step};
 use self::timeline::{Act, Timed};
 use super::folder::Folder;
-use super::protocol::{LEADER, Request};
+use super::protocol::{HostStatus, LEADER, Request, Response};
 use super::ready;
 use super::socket::ask;
 use crate::commands::cluster::Connection;
@@ -126,6 +126,11 @@ fn words(expectation: &Expectation) -> String {
     }
 }
 
+/// Whether a call failed as it does without a quorum.
+fn is_unavailable(error: &ClientError) -> bool {
+    matches!(error, ClientError::NotAvailable { .. } | ClientError::OutcomeUnknown { .. })
+}
+
 /// Carries out what is due.
 struct Player<'a> {
     folder: &'a Folder,
@@ -155,10 +160,14 @@ impl Player<'_> {
         let start = Instant::now();
         let (Expectation::WriteWithinS(limit) | Expectation::NoWriteForS(limit)) = expectation;
         let until = start + limit.0;
-        let wrote = self.wrote_until(until).await?;
+        let silence = matches!(expectation, Expectation::NoWriteForS(_));
+        let wrote = self.wrote_until(until, silence).await?;
         match (expectation, wrote) {
-            (Expectation::WriteWithinS(_), Ok(())) | (Expectation::NoWriteForS(_), Err(_)) => {
-                Ok(start.elapsed())
+            (Expectation::WriteWithinS(_), Ok(())) => Ok(start.elapsed()),
+            (Expectation::NoWriteForS(_), Err(last)) => {
+                let took = start.elapsed();
+                self.could_have_written(&last).await?;
+                Ok(took)
             }
             (Expectation::WriteWithinS(limit), Err(why)) => {
                 let seconds = limit.0.as_secs_f64();
@@ -173,8 +182,9 @@ impl Player<'_> {
         }
     }
 
-    /// Tries to write until it is acknowledged or the time has come; then, what the last try came to.
-    async fn wrote_until(&self, until: Instant) -> Result<Result<(), String>, Failure> {
+    /// Tries to write until it is acknowledged or the time has come; then, what the last try came to. With `silence`, an
+    /// answer other than that the cluster is not available ends it: that one says nothing of a quorum.
+    async fn wrote_until(&self, until: Instant, silence: bool) -> Result<Result<(), String>, Failure> {
         let context = Context::load(&self.folder.context()).map_err(Failure::usage)?;
         let mut last = "none".to_owned();
         loop {
@@ -185,9 +195,28 @@ impl Player<'_> {
             let connection = Connection::to(context.clone(), left.min(TRY)).await?;
             match connection.cluster.kv().set(KEY, "1").await {
                 Ok(_) => return Ok(Ok(())),
+                Err(error) if silence && !is_unavailable(&error) => return Err(error.into()),
                 Err(error) => last = error.to_string(),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// That nothing was written tells something only where a write could have come through: the simulation runs, and of
+    /// its nodes one that runs answers, or none does run.
+    async fn could_have_written(&self, last: &str) -> Result<(), Failure> {
+        let Response::Status(status) = ask(&self.folder.socket()?, &Request::Status)? else { return Ok(()) };
+        let runs = |host: &&HostStatus| host.role == "node" && host.state == "running";
+        let running: Vec<&str> = status.hosts.iter().filter(runs).map(|host| host.name.as_str()).collect();
+        let context = Context::load(&self.folder.context()).map_err(Failure::usage)?;
+        let statuses = Connection::to(context, TRY).await?.statuses().await;
+        if running.is_empty() || statuses.iter().any(|(_, status)| status.is_ok()) {
+            return Ok(());
+        }
+        let running = running.join(", ");
+        Err(Failure::failed(format!(
+            "no write was acknowledged, but none could have been: no node answers here, though {running} run; the last \
+             answer: {last}"
+        )))
     }
 }

@@ -1,10 +1,13 @@
 //! From the steps of a scenario to what is asked of the supervisor, and when. Pure.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::iter::{self, Peekable};
 use std::time::Duration;
 
 use farquorum_config::ShapeKeys;
 
-use super::script::{Action, Expectation, Flap, Ramp, Script};
+use super::script::{Action, Expectation, Flap, Ramp, Script, Step};
 use crate::sim::protocol::Request;
 
 /// Time between two changes of a ramp: shorter than anything above the network notices, and 36,000 in an hour.
@@ -28,32 +31,62 @@ pub(crate) enum Act {
     Expect(Expectation),
 }
 
-/// Everything that a scenario does, by time; at the same time, in the order of the file.
-pub(crate) fn expand(script: &Script) -> Vec<Timed> {
-    let mut all: Vec<Timed> = Vec::new();
-    for step in &script.steps {
-        let at = step.at;
-        let mut one = |act| all.push(Timed { at, act });
-        match step.action.clone() {
-            Action::Link(change) => {
-                change_both(&change.between, &change.set.0).into_iter().for_each(one);
-            }
-            Action::Isolate(name) => one(Act::Ask(Request::Isolate { name })),
-            Action::Heal(name) => {
-                let from = (name != "all").then_some(name);
-                one(Act::Ask(Request::Heal { from, to: None }));
-            }
-            Action::Kill(host) => one(Act::Ask(Request::Kill { host })),
-            Action::Pause(host) => one(Act::Ask(Request::Pause { host })),
-            Action::Resume(host) => one(Act::Ask(Request::Resume { host })),
-            Action::Restart(host) => one(Act::Ask(Request::Restart { host })),
-            Action::Expect(expectation) => one(Act::Expect(expectation)),
-            Action::Ramp(ramp) => all.extend(ramp_up(at, &ramp)),
-            Action::Flap(flap) => all.extend(flaps(at, &flap)),
+/// Everything that a scenario does, by time; at the same time, in the order of the file. Made as it is asked for: a
+/// thousand ramps of a day are 1.7 billion changes.
+pub(crate) fn expand(script: &Script) -> impl Iterator<Item = Timed> {
+    let mut sources: Vec<Peekable<Source>> =
+        script.steps.iter().map(|step| source(step).peekable()).collect();
+    let first = |(place, source): (usize, &mut Peekable<Source>)| Some(Reverse((source.peek()?.at, place)));
+    let next = sources.iter_mut().enumerate().filter_map(first).collect();
+    ByTime { sources, next }
+}
+
+/// What one step does, by time.
+type Source = Box<dyn Iterator<Item = Timed>>;
+
+/// Several sources as one.
+struct ByTime {
+    /// In the order of the file.
+    sources: Vec<Peekable<Source>>,
+    /// When the next of each source is due, and the source's place. Invariant: one entry for each that has a next.
+    next: BinaryHeap<Reverse<(Duration, usize)>>,
+}
+
+impl Iterator for ByTime {
+    type Item = Timed;
+
+    fn next(&mut self) -> Option<Timed> {
+        let Reverse((_, place)) = self.next.pop()?;
+        let source = self.sources.get_mut(place)?;
+        let timed = source.next();
+        if let Some(following) = source.peek() {
+            self.next.push(Reverse((following.at, place)));
         }
+        timed
     }
-    all.sort_by_key(|timed| timed.at);
-    all
+}
+
+fn source(step: &Step) -> Source {
+    let at = step.at;
+    let one = |act| -> Source { Box::new(iter::once(Timed { at, act })) };
+    match step.action.clone() {
+        Action::Link(change) => {
+            let acts = change_both(&change.between, &change.set.0);
+            Box::new(acts.into_iter().map(move |act| Timed { at, act }))
+        }
+        Action::Isolate(name) => one(Act::Ask(Request::Isolate { name })),
+        Action::Heal(name) => {
+            let from = (name != "all").then_some(name);
+            one(Act::Ask(Request::Heal { from, to: None }))
+        }
+        Action::Kill(host) => one(Act::Ask(Request::Kill { host })),
+        Action::Pause(host) => one(Act::Ask(Request::Pause { host })),
+        Action::Resume(host) => one(Act::Ask(Request::Resume { host })),
+        Action::Restart(host) => one(Act::Ask(Request::Restart { host })),
+        Action::Expect(expectation) => one(Act::Expect(expectation)),
+        Action::Ramp(ramp) => Box::new(ramp_up(at, ramp)),
+        Action::Flap(flap) => Box::new(flaps(at, &flap).into_iter()),
+    }
 }
 
 fn change_both(between: &[String; 2], keys: &ShapeKeys) -> Vec<Act> {
@@ -66,17 +99,15 @@ fn change_both(between: &[String; 2], keys: &ShapeKeys) -> Vec<Act> {
 }
 
 /// The first value at once, the last at the end.
-fn ramp_up(start: Duration, ramp: &Ramp) -> Vec<Timed> {
+fn ramp_up(start: Duration, ramp: Ramp) -> impl Iterator<Item = Timed> {
     let (over, change_ms) = (ramp.over_s.0, ramp.to_rtt_ms.0 - ramp.from_rtt_ms.0);
     let steps = u32::try_from(over.as_millis().div_ceil(RAMP_STEP.as_millis())).unwrap_or(u32::MAX).max(1);
-    let mut all = Vec::new();
-    for step in 0..=steps {
+    (0..=steps).flat_map(move |step| {
         let done = f64::from(step) / f64::from(steps);
         let delay_ms = Some((ramp.from_rtt_ms.0 + change_ms * done) / 2.0);
         let acts = change_both(&ramp.between, &ShapeKeys { delay_ms, ..ShapeKeys::default() });
-        all.extend(acts.into_iter().map(|act| Timed { at: start + over.mul_f64(done), act }));
-    }
-    all
+        acts.into_iter().map(move |act| Timed { at: start + over.mul_f64(done), act })
+    })
 }
 
 fn flaps(start: Duration, flap: &Flap) -> Vec<Timed> {
@@ -91,6 +122,7 @@ fn flaps(start: Duration, flap: &Flap) -> Vec<Timed> {
             all.push(Timed { at: cut_at + flap.down_s.0, act: Act::Ask(heal) });
         }
     }
+    all.sort_by_key(|timed| timed.at);
     all
 }
 

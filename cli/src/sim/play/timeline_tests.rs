@@ -17,7 +17,7 @@ fn plan(text: &str) -> Vec<(u128, String)> {
         };
         (timed.at.as_millis(), said)
     };
-    expand(&script).into_iter().map(line).collect()
+    expand(&script).map(line).collect()
 }
 
 #[test]
@@ -58,6 +58,17 @@ steps:
     ];
     let plan = plan(text);
     assert_eq!(plan.iter().map(|(at, said)| (*at, said.as_str())).collect::<Vec<_>>(), expected);
+}
+
+/// Made in advance, these would be 1.7 billion changes.
+#[test]
+fn the_longest_scenario_begins_at_once() {
+    let ramp = "- {at_s: 1, ramp: {between: [a, b], from_rtt_ms: 10, to_rtt_ms: 20, over_s: 86400}}\n";
+    let script = parse(&format!("name: long\nsteps:\n{}", ramp.repeat(1_000))).unwrap();
+    let mut all = expand(&script);
+    let first: Vec<u128> = all.by_ref().take(4_000).map(|timed| timed.at.as_millis()).collect();
+    // Of each ramp both directions, and of the next change too.
+    assert_eq!((&first[..2_000], &first[2_000..]), (&[1_000; 2_000][..], &[1_100; 2_000][..]));
 }
 
 #[test]
