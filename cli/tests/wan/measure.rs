@@ -17,6 +17,10 @@ use crate::lab::{Sim, file, text};
 /// Pairs of clouds of preset `seed`, and their round trips, ms.
 const SEED: [(&str, &str, f64); 3] = [("aws", "gcp", 50.0), ("aws", "azure", 75.0), ("gcp", "azure", 60.0)];
 
+/// What the slowest round trips of links without jitter may be above the median. A probe that waits in its sender for an
+/// acknowledgement waits for the next probe at least, 57 ms on the slowest link of preset `world`.
+const PROBES_WAIT_MS: f64 = 40.0;
+
 /// Every directed pair.
 fn directed() -> impl Iterator<Item = (&'static str, &'static str, f64)> {
     SEED.into_iter().flat_map(|(one, other, ms)| [(one, other, ms), (other, one, ms)])
@@ -299,41 +303,50 @@ fn a_late_emulator_makes_a_record_invalid(sim: &Sim) {
     assert!(printed.contains(&format!("NOT VALID: {}", record.invalid[0])), "{printed}");
 }
 
-/// MEAS-4 in one command: what was recorded, fitted, simulated and recorded again is the same network. A minute that is
-/// busier than the one before shows another network, so a fit that fails gets a second recording; a wrong one fails twice.
+/// MEAS-4 in one command: what was recorded, fitted, simulated and recorded again is the same network. Long links, so that
+/// what a busy machine adds is little of them, and so that probes would wait for each other in TCP if they were too many. A
+/// minute that is busier than the one before shows another network, so what fails gets a second recording; a wrong fit fails
+/// twice.
 #[test]
 fn a_fit_reproduces_what_was_recorded() {
-    for last in [false, true] {
-        let Some(sim) = Sim::up(&["--preset", "seed"]) else { return };
-        let out = sim.lab.state.path().join("real.json");
-        let real = out.to_str().unwrap();
-        sim.ok(&["measure", "--only", "rtt", "--blocks", "3", "--samples", "1000", "--out", real]);
-        sim.down(false);
-        let mut command = sim.lab.command();
-        command.args(["-o", "json", "fit", real, "--verify", "--samples", "600"]);
-        let output = command.output().unwrap();
-        let mut status = sim.lab.command();
-        let left = status.args(["sim", "status", "--name", "fit"]).output().unwrap();
-        assert_eq!(left.status.code(), Some(3), "the simulation of the fit is gone: {}", text(&left.stderr));
-        if output.status.code() == Some(1) && !last {
-            println!("failed once: {}", text(&output.stdout));
-            continue;
-        }
-        // A busy machine may leave p99 undecided, and never a median.
-        assert!(
-            matches!(output.status.code(), Some(0 | 5)),
-            "{}{}",
-            text(&output.stderr),
-            text(&output.stdout)
-        );
-        let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let quantities = printed["comparison"]["quantities"].as_array().unwrap();
-        assert_eq!(quantities.len(), 6, "{printed:#}");
-        for quantity in quantities {
-            let mut quantiles = quantity["quantiles"].as_array().unwrap().iter();
-            let p50 = quantiles.find(|judged| judged["quantile"] == "p50");
-            assert_eq!(p50.unwrap()["verdict"], "pass", "{quantity:#}");
-        }
-        return;
+    let Some(problem) = fitted_wrong() else { return };
+    println!("failed once: {problem}");
+    if let Some(problem) = fitted_wrong() {
+        panic!("failed twice: {problem}");
     }
+}
+
+/// Records a network, fits it, records the fit; what is wrong with it.
+fn fitted_wrong() -> Option<String> {
+    let sim = Sim::up(&["--preset", "world"])?;
+    let out = sim.lab.state.path().join("real.json");
+    let real = out.to_str().unwrap();
+    sim.ok(&["measure", "--only", "rtt", "--blocks", "2", "--samples", "500", "--out", real]);
+    sim.down(false);
+    let mut command = sim.lab.command();
+    command.args(["-o", "json", "fit", real, "--verify", "--samples", "300"]);
+    let output = command.output().unwrap();
+    let mut status = sim.lab.command();
+    let left = status.args(["sim", "status", "--name", "fit"]).output().unwrap();
+    assert_eq!(left.status.code(), Some(3), "the simulation of the fit is gone: {}", text(&left.stderr));
+    let printed = text(&output.stdout);
+    match output.status.code() {
+        // A busy machine may leave p99 undecided.
+        Some(0 | 5) => {}
+        Some(1) => return Some(printed),
+        code => panic!("{code:?}: {}{printed}", text(&output.stderr)),
+    }
+    let comparison: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let quantities = comparison["comparison"]["quantities"].as_array().unwrap();
+    assert_eq!(quantities.len(), 6, "{printed}");
+    let quantile = |quantity: &Value, name: &str| {
+        let quantiles = quantity["quantiles"].as_array().unwrap();
+        quantiles.iter().find(|judged| judged["quantile"] == name).unwrap().clone()
+    };
+    let ms = |quantity: &Value, name| quantile(quantity, name)["a"].as_f64().unwrap();
+    let wrong = |quantity: &&Value| {
+        quantile(quantity, "p50")["verdict"] != "pass"
+            || ms(quantity, "p99") > ms(quantity, "p50") + PROBES_WAIT_MS
+    };
+    quantities.iter().find(wrong).map(|quantity| format!("{quantity:#}"))
 }

@@ -212,6 +212,8 @@ impl Lane {
                 }
                 Some(asker) = asks.recv() => {
                     room.send(probe(Some(asker)));
+                    // That was one: few packets on a link measure it best.
+                    probe_due.reset();
                 }
                 _ = probe_due.tick() => {
                     room.send(probe(None));
