@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod failure;
+mod host_name;
 mod logging;
 mod notify;
 mod output;

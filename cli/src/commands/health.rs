@@ -12,6 +12,7 @@ use clap::Args;
 use super::config::loaded;
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::host_name::host_name;
 use crate::output::write_line;
 
 /// Most that is read of an answer: a status line, headers and one reason.
@@ -86,7 +87,8 @@ fn question(global: &Global, args: &HealthArgs) -> Result<Question, Failure> {
     }
     let name = match &args.name {
         Some(name) => name.clone(),
-        None => host_name()?,
+        None => host_name()
+            .map_err(|failure| failure.hint("farquorum health --name NAME, or --address HOST:PORT"))?,
     };
     let config = loaded(global)?.config;
     if let Some(found) = config.node(&name) {
@@ -113,16 +115,6 @@ pub(crate) fn ready(address: &str, deadline: Duration) -> Result<(), String> {
         Some("200") => Ok(()),
         _ => Err(body.lines().next().unwrap_or("it answers something else than HTTP").to_owned()),
     }
-}
-
-/// The name of this host, proc(5); in a container its own.
-fn host_name() -> Result<String, Failure> {
-    const FILE: &str = "/proc/sys/kernel/hostname";
-    let name = std::fs::read_to_string(FILE).map_err(|error| {
-        Failure::usage(format!("the name of this host: {FILE} cannot be read: {error}"))
-            .hint("farquorum health --name NAME, or --address HOST:PORT")
-    })?;
-    Ok(name.trim().to_owned())
 }
 
 /// The text, when it is host:port without anything that would end a line of the request.

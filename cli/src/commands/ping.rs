@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::config::loaded;
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::host_name::host_name;
 use crate::output::{self, Show, rows};
 
 /// How much faster than configured an answer may seem: clocks and rounding. Anything more came by another way.
@@ -87,7 +88,7 @@ pub(crate) fn run(global: &Global, args: &PingArgs) -> Result<ExitCode, Failure>
     let hosts = hosts(&config);
     let from = match &args.from {
         Some(name) => name.clone(),
-        None => host_name()?,
+        None => host_name().map_err(|failure| failure.hint("farquorum ping --from NAME"))?,
     };
     let cloud =
         host(&hosts, &from).map_err(|failure| failure.hint("farquorum ping --from NAME"))?.cloud.clone();
@@ -102,15 +103,6 @@ pub(crate) fn run(global: &Global, args: &PingArgs) -> Result<ExitCode, Failure>
     let ok = out.iter().all(|row| row.ok);
     output::print(global.output, &Rows { from, hosts: out })?;
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The name of this machine, proc(5); in a container its own.
-fn host_name() -> Result<String, Failure> {
-    let file = "/proc/sys/kernel/hostname";
-    let name = std::fs::read_to_string(file).map_err(|error| {
-        Failure::failed(format!("cannot read {file}: {error}")).hint("farquorum ping --from NAME")
-    })?;
-    Ok(name.trim().to_owned())
 }
 
 fn hosts(config: &Config) -> Vec<Host> {

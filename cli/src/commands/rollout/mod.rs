@@ -1,11 +1,13 @@
 //! `farquorum rollout`: updates the hosts of a cluster one after another, while it serves. The command that updates a
 //! host is a setting; this decides when it runs, looks whether it worked, and undoes it when it did not.
 //!
-//! `machine` decides, from what `look` sees; `order` and `fit` are its rules; `apply` does what it says.
+//! `machine` decides, from what `look` sees; `order` and `fit` are its rules; `apply` does what it says, under the cluster's
+//! `lock`.
 
 mod apply;
 mod command;
 mod fit;
+mod lock;
 mod look;
 mod machine;
 mod order;
@@ -24,6 +26,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::apply::Rollout;
+use self::lock::Lock;
 use self::machine::Rules;
 use self::order::Kind;
 use self::plan::{Plan, refusal};
@@ -111,6 +114,7 @@ async fn apply(
         () = stop.cancelled() => return Err(Failure::new(crate::failure::Kind::Interrupted, "")),
     };
     let (connection, targets, _) = begun?;
+    let lock = Lock::take(&connection).await?;
     let rules = Rules {
         wait: options.wait.map_or(config.rollout.wait, Duration::from_secs_f64),
         steady: STEADY,
@@ -125,7 +129,9 @@ async fn apply(
         stop,
         kill: CancellationToken::new(),
     };
-    rollout.run(global.output).await
+    let ended = rollout.run(global.output).await;
+    lock.give_back().await;
+    ended
 }
 
 /// The cluster, the hosts and their commands, and a look at a cluster that is fit; else the refusal.
