@@ -168,9 +168,9 @@ test_upload() { # the image from a file, and WireGuard, in a cluster of its own
   store upload azure
   local folder="$work/upload/terraform/roots/aws-gcp-azure"
   vars "$work/upload" "$folder" --provider aws --provider gcp --provider azure
-  : >"$folder/image.vhd"; : >"$folder/image.raw.tar.gz"
+  : >"$folder/image.vhd"; : >"$folder/image.raw.tar.gz"; echo worker >"$folder/worker.vhd"
   cat >"$folder/z.auto.tfvars" <<'HCL'
-images       = { aws = { file = "image.vhd" }, gcp = { file = "image.raw.tar.gz" }, azure = { file = "image.vhd" } }
+images       = { aws = { file = "image.vhd", hosts = { worker-aws-1 = { file = "worker.vhd" } } }, gcp = { file = "image.raw.tar.gz" }, azure = { file = "image.vhd" } }
 connectivity = "wireguard"
 HCL
   init "$folder"
@@ -183,6 +183,7 @@ HCL
   for name in aws_ami google_compute_image azurerm_image; do
     grep -q "$name.this" "$folder/list" || fail "images by file: no $name"
   done
+  grep -q 'aws_ami.this\["worker-aws-1"\]' "$folder/list" || fail "images by file: none of a host's own"
   grep -q 'ingress_rule.this\["nodes-wireguard-cp-gcp-1"\]' "$folder/list" || fail "wireguard: no rule for a peer"
   if grep -qE '"(nodes|node)-raft' "$folder/list"; then fail "wireguard: the Raft port is open outside the mesh"; fi
   say "an image by file is uploaded and registered in three clouds; with WireGuard the Raft port is closed; storage.service = azure"

@@ -1,6 +1,11 @@
 # Uploads the flake's image and registers it; nothing of this exists when an image is given by id.
 locals {
-  upload = toset(var.image.file == null ? [] : ["upload"])
+  # What is uploaded: a file for all machines under "upload", and a host's own under its name. Only hosts that exist count.
+  own   = { for name, image in var.image.hosts : name => image if contains(keys(local.machines), name) }
+  files = merge({ for name, image in local.own : name => image.file if image.file != null }, var.image.file == null ? {} : { upload = var.image.file })
+
+  # What all uploads share.
+  upload = toset(length(local.files) == 0 ? [] : ["upload"])
 }
 
 resource "aws_s3_bucket" "images" {
@@ -23,11 +28,11 @@ resource "aws_s3_bucket_public_access_block" "images" {
 
 # Named by content: an unchanged image is not uploaded again.
 resource "aws_s3_object" "image" {
-  for_each = local.upload
+  for_each = local.files
 
-  bucket = aws_s3_bucket.images[each.key].id
-  key    = "${filesha256(var.image.file)}.vhd"
-  source = var.image.file
+  bucket = aws_s3_bucket.images["upload"].id
+  key    = "${filesha256(each.value)}.vhd"
+  source = each.value
 }
 
 resource "aws_iam_role" "import" {
@@ -65,15 +70,15 @@ resource "aws_iam_role_policy" "import" {
 }
 
 resource "aws_ebs_snapshot_import" "image" {
-  for_each = local.upload
+  for_each = local.files
 
-  role_name = aws_iam_role.import[each.key].name
+  role_name = aws_iam_role.import["upload"].name
   encrypted = true
 
   disk_container {
     format = "VHD"
     user_bucket {
-      s3_bucket = aws_s3_bucket.images[each.key].id
+      s3_bucket = aws_s3_bucket.images["upload"].id
       s3_key    = aws_s3_object.image[each.key].key
     }
   }
@@ -83,9 +88,9 @@ resource "aws_ebs_snapshot_import" "image" {
 }
 
 resource "aws_ami" "this" {
-  for_each = local.upload
+  for_each = local.files
 
-  name                = "${var.cluster}-${substr(filesha256(var.image.file), 0, 12)}"
+  name                = "${var.cluster}-${substr(filesha256(each.value), 0, 12)}"
   architecture        = "x86_64"
   virtualization_type = "hvm"
   ena_support         = true

@@ -13,7 +13,10 @@ locals {
     }
   }]...)]...)
 
-  image_id = var.image.id != null ? var.image.id : aws_ami.this["upload"].id
+  # A host's own image, else that of all: by id, or uploaded (image.tf).
+  image_ids = { for name, _ in local.machines : name => try(local.own[name].id, var.image.id) != null ?
+    try(local.own[name].id, var.image.id) : aws_ami.this[contains(keys(local.own), name) ? name : "upload"].id
+  }
 }
 
 # ---- addresses: first, since the rules of every cloud name them ----
@@ -102,7 +105,7 @@ resource "aws_key_pair" "operator" {
 resource "aws_instance" "this" {
   for_each = local.machines
 
-  ami                    = local.image_id
+  ami                    = local.image_ids[each.key]
   instance_type          = each.value.type
   subnet_id              = aws_subnet.this.id
   private_ip             = each.value.private_ip

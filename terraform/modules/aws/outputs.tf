@@ -13,7 +13,7 @@ output "storage" {
   value       = { url = "s3://${aws_s3_bucket.data.bucket}", region = aws_s3_bucket.data.bucket_region, account = null }
 }
 
-output "image_id" {
-  description = "The image that a new machine starts from."
-  value       = local.image_id
+output "image_ids" {
+  description = "The image that a new machine starts from, by its name."
+  value       = local.image_ids
 }

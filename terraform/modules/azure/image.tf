@@ -1,7 +1,12 @@
 # Uploads the flake's image and registers it; nothing of this exists when an image is given by id.
 # The account takes no keys, so whoever applies needs the role Storage Blob Data Contributor and `storage_use_azuread`.
 locals {
-  upload = toset(var.image.file == null ? [] : ["upload"])
+  # What is uploaded: a file for all machines under "upload", and a host's own under its name. Only hosts that exist count.
+  own   = { for name, image in var.image.hosts : name => image if contains(keys(local.machines), name) }
+  files = merge({ for name, image in local.own : name => image.file if image.file != null }, var.image.file == null ? {} : { upload = var.image.file })
+
+  # What all uploads share.
+  upload = toset(length(local.files) == 0 ? [] : ["upload"])
 }
 
 resource "azurerm_storage_container" "images" {
@@ -14,18 +19,18 @@ resource "azurerm_storage_container" "images" {
 
 # Named by content: an unchanged image is not uploaded again. Azure takes page blobs of whole MiB only (a fixed VHD).
 resource "azurerm_storage_blob" "image" {
-  for_each = local.upload
+  for_each = local.files
 
-  name                 = "${filesha256(var.image.file)}.vhd"
-  storage_container_id = azurerm_storage_container.images[each.key].id
+  name                 = "${filesha256(each.value)}.vhd"
+  storage_container_id = azurerm_storage_container.images["upload"].id
   type                 = "Page"
-  source               = var.image.file
+  source               = each.value
 }
 
 resource "azurerm_image" "this" {
-  for_each = local.upload
+  for_each = local.files
 
-  name                = "${var.cluster}-${substr(filesha256(var.image.file), 0, 12)}"
+  name                = "${var.cluster}-${substr(filesha256(each.value), 0, 12)}"
   resource_group_name = azurerm_resource_group.this.name
   location            = azurerm_resource_group.this.location
   hyper_v_generation  = "V2"

@@ -15,7 +15,10 @@ locals {
     } if length(r.sources) > 0
   }]...)
 
-  image_id = var.image.id != null ? var.image.id : azurerm_image.this["upload"].id
+  # A host's own image, else that of all: by id, or uploaded (image.tf).
+  image_ids = { for name, _ in local.machines : name => try(local.own[name].id, var.image.id) != null ?
+    try(local.own[name].id, var.image.id) : azurerm_image.this[contains(keys(local.own), name) ? name : "upload"].id
+  }
 }
 
 resource "azurerm_resource_group" "this" {
@@ -126,7 +129,7 @@ resource "azurerm_linux_virtual_machine" "this" {
   location                        = azurerm_resource_group.this.location
   size                            = each.value.type
   network_interface_ids           = [azurerm_network_interface.this[each.key].id]
-  source_image_id                 = local.image_id
+  source_image_id                 = local.image_ids[each.key]
   admin_username                  = "ops"
   disable_password_authentication = true
   allow_extension_operations      = false

@@ -13,7 +13,7 @@ output "storage" {
   value       = { url = "az://${azurerm_storage_container.data.name}", region = null, account = azurerm_storage_account.this.name }
 }
 
-output "image_id" {
-  description = "The image that a new machine starts from."
-  value       = local.image_id
+output "image_ids" {
+  description = "The image that a new machine starts from, by its name."
+  value       = local.image_ids
 }

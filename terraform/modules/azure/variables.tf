@@ -75,21 +75,33 @@ variable "rules" {
 }
 
 variable "image" {
-  description = "The NixOS image: either the id of one that exists, or the file that the flake built (a fixed-size .vhd file) to upload and register. Later changes never replace a machine; see farquorum rollout."
-  type        = object({ id = optional(string), file = optional(string) })
-  nullable    = false
+  description = "The NixOS image: by id of one that exists, or by file that the flake built (a fixed-size .vhd file) to upload and register. `hosts` has those of single machines: the flake builds one for each, with its name and role in it. Later changes never replace a machine; see farquorum rollout."
+  type = object({
+    id    = optional(string)
+    file  = optional(string)
+    hosts = optional(map(object({ id = optional(string), file = optional(string) })), {})
+  })
+  nullable = false
 
   validation {
-    condition     = (var.image.id == null) != (var.image.file == null)
-    error_message = "image needs exactly one of id and file."
+    condition     = (var.image.id == null || var.image.file == null) && alltrue([for i in values(var.image.hosts) : (i.id == null) != (i.file == null)])
+    error_message = "image has at most one of id and file, and each of its hosts exactly one."
   }
   validation {
-    condition     = var.image.id == null || can(regex("^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Compute/(images/[^/]+|galleries/[^/]+/images/[^/]+(/versions/[^/]+)?)$", var.image.id))
+    condition     = var.image.id != null || var.image.file != null || alltrue([for n in keys(merge(var.nodes, var.workers)) : contains(keys(var.image.hosts), n)])
+    error_message = "image: neither id nor file, and none in hosts for ${join(", ", setsubtract(keys(merge(var.nodes, var.workers)), keys(var.image.hosts)))}."
+  }
+  validation {
+    condition     = alltrue([for i in concat(values(var.image.hosts), [var.image]) : i.id == null || can(regex("^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Compute/(images/[^/]+|galleries/[^/]+/images/[^/]+(/versions/[^/]+)?)$", i.id))])
     error_message = "image.id must look like /subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.Compute/images/NAME."
   }
   validation {
-    condition     = var.image.file == null || try(fileexists(var.image.file) && endswith(var.image.file, ".vhd"), false)
+    condition     = alltrue([for i in concat(values(var.image.hosts), [var.image]) : i.file == null || try(fileexists(i.file) && endswith(i.file, ".vhd"), false)])
     error_message = "image.file must be an existing file that ends in .vhd; build it with `nix build`."
+  }
+  validation {
+    condition     = length(distinct(compact([for i in concat(values(var.image.hosts), [var.image]) : i.file]))) == length(compact([for i in concat(values(var.image.hosts), [var.image]) : i.file]))
+    error_message = "image: a file stands for two hosts. The flake builds one for each host; one that is for all is image.file."
   }
 }
 

@@ -1,6 +1,11 @@
 # Uploads the flake's image and registers it; nothing of this exists when an image is given by id.
 locals {
-  upload = toset(var.image.file == null ? [] : ["upload"])
+  # What is uploaded: a file for all machines under "upload", and a host's own under its name. Only hosts that exist count.
+  own   = { for name, image in var.image.hosts : name => image if contains(keys(local.machines), name) }
+  files = merge({ for name, image in local.own : name => image.file if image.file != null }, var.image.file == null ? {} : { upload = var.image.file })
+
+  # What all uploads share.
+  upload = toset(length(local.files) == 0 ? [] : ["upload"])
 }
 
 resource "google_storage_bucket" "images" {
@@ -16,22 +21,22 @@ resource "google_storage_bucket" "images" {
 
 # Named by content: an unchanged image is not uploaded again.
 resource "google_storage_bucket_object" "image" {
-  for_each = local.upload
+  for_each = local.files
 
-  bucket = google_storage_bucket.images[each.key].name
-  name   = "${filesha256(var.image.file)}.raw.tar.gz"
-  source = var.image.file
+  bucket = google_storage_bucket.images["upload"].name
+  name   = "${filesha256(each.value)}.raw.tar.gz"
+  source = each.value
 }
 
 resource "google_compute_image" "this" {
-  for_each = local.upload
+  for_each = local.files
 
   project = var.project
-  name    = "${var.cluster}-${substr(filesha256(var.image.file), 0, 12)}"
+  name    = "${var.cluster}-${substr(filesha256(each.value), 0, 12)}"
   family  = var.cluster
 
   raw_disk {
-    source = "https://storage.googleapis.com/${google_storage_bucket.images[each.key].name}/${google_storage_bucket_object.image[each.key].name}"
+    source = "https://storage.googleapis.com/${google_storage_bucket.images["upload"].name}/${google_storage_bucket_object.image[each.key].name}"
   }
 
   guest_os_features {

@@ -13,7 +13,10 @@ locals {
     } if length(r.sources) > 0
   }]...)
 
-  image_id = var.image.id != null ? var.image.id : google_compute_image.this["upload"].self_link
+  # A host's own image, else that of all: by id, or uploaded (image.tf).
+  image_ids = { for name, _ in local.machines : name => try(local.own[name].id, var.image.id) != null ?
+    try(local.own[name].id, var.image.id) : google_compute_image.this[contains(keys(local.own), name) ? name : "upload"].self_link
+  }
 }
 
 # ---- addresses: first, since the rules of every cloud name them ----
@@ -85,7 +88,7 @@ resource "google_compute_instance" "this" {
 
   boot_disk {
     initialize_params {
-      image = local.image_id
+      image = local.image_ids[each.key]
       type  = "pd-ssd"
     }
   }

@@ -13,7 +13,7 @@ output "storage" {
   value       = { url = "gs://${google_storage_bucket.data.name}", region = null, account = null }
 }
 
-output "image_id" {
-  description = "The image that a new machine starts from."
-  value       = local.image_id
+output "image_ids" {
+  description = "The image that a new machine starts from, by its name."
+  value       = local.image_ids
 }

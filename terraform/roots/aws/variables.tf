@@ -19,15 +19,15 @@ variable "farquorum" {
 }
 
 variable "images" {
-  description = "The image of each cloud: { id } of one that exists, or { file } built by the flake."
+  description = "The images of each cloud: { id } of one that exists or { file } for all machines, { hosts = { NAME = { file } } } for those of single hosts, as the flake builds them."
   type = object({
-    aws = object({ id = optional(string), file = optional(string) })
+    aws = object({ id = optional(string), file = optional(string), hosts = optional(map(object({ id = optional(string), file = optional(string) })), {}) })
   })
   nullable = false
 
   validation {
-    condition     = alltrue([for i in values(var.images) : (i.id == null) != (i.file == null)])
-    error_message = "images: each cloud needs exactly one of id and file."
+    condition     = alltrue([for i in values(var.images) : i.id == null || i.file == null])
+    error_message = "images: each cloud has at most one of id and file; single machines have theirs in hosts."
   }
 }
 

@@ -74,6 +74,30 @@ run "one_shape_in_all_clouds" {
   }
 }
 
+# Over what stands: a machine keeps its image, so only what a new one would start from is looked at.
+run "an_image_of_a_host" {
+  command = plan
+  variables {
+    images = {
+      aws   = { id = "ami-0123456789abcdef0", hosts = { worker-aws-1 = { id = "ami-0123456789abcdef9" } } }
+      gcp   = { hosts = { cp-gcp-1 = { id = "global/images/node" }, worker-gcp-1 = { id = "global/images/worker" } } }
+      azure = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/images/providers/Microsoft.Compute/images/all" }
+    }
+  }
+  assert {
+    condition = module.aws["aws"].image_ids == {
+      cp-aws-1     = "ami-0123456789abcdef0"
+      worker-aws-1 = "ami-0123456789abcdef9"
+      worker-aws-2 = "ami-0123456789abcdef0"
+    }
+    error_message = "worker-aws-1 has an image of its own, the others that of the cloud"
+  }
+  assert {
+    condition     = module.gcp["gcp"].image_ids == { cp-gcp-1 = "global/images/node", worker-gcp-1 = "global/images/worker" }
+    error_message = "a cloud whose hosts have images each needs none for all"
+  }
+}
+
 # From here on planned over what stands, which is quicker and shows the names as well.
 run "storage_of_amazon" {
   command = plan
