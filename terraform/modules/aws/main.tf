@@ -130,7 +130,7 @@ resource "aws_instance" "this" {
   }
 
   lifecycle {
-    # A new image reaches a machine by a rollout, one at a time; a plan never replaces a voter.
+    # A new image reaches a machine by a rollout, one at a time. Another address or network makes it anew: read the plan.
     ignore_changes = [ami, user_data, user_data_base64, key_name]
   }
 }

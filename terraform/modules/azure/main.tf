@@ -160,7 +160,7 @@ resource "azurerm_linux_virtual_machine" "this" {
   }
 
   lifecycle {
-    # A new image reaches a machine by a rollout, one at a time; a plan never replaces a voter.
+    # A new image reaches a machine by a rollout, one at a time. Another address or network makes it anew: read the plan.
     ignore_changes = [source_image_id, custom_data, user_data, admin_ssh_key]
   }
 

@@ -128,7 +128,7 @@ resource "google_compute_instance" "this" {
   }
 
   lifecycle {
-    # A new image reaches a machine by a rollout, one at a time; a plan never replaces a voter.
+    # A new image reaches a machine by a rollout, one at a time. Another address or network makes it anew: read the plan.
     ignore_changes = [boot_disk[0].initialize_params[0].image, metadata]
   }
 }
