@@ -140,6 +140,9 @@ resource "aws_eip_association" "this" {
 
   allocation_id = aws_eip.this[each.key].id
   instance_id   = aws_instance.this[each.key].id
+
+  # Amazon refuses an address in a network without a gateway; on the way down the gateway goes after the addresses.
+  depends_on = [aws_internet_gateway.this]
 }
 
 # ---- data disks: apart from the machines, so that a machine can be lost without them ----
