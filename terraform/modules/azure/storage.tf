@@ -27,16 +27,20 @@ resource "azurerm_storage_container" "data" {
 resource "azurerm_storage_management_policy" "this" {
   storage_account_id = azurerm_storage_account.this.id
 
-  rule {
-    name    = "attempts"
-    enabled = true
-    filters {
-      prefix_match = [for p in var.intermediate_prefixes : "${var.bucket_container}/${p}"]
-      blob_types   = ["blockBlob"]
-    }
-    actions {
-      base_blob {
-        delete_after_days_since_modification_greater_than = var.intermediate_days
+  # Azure takes ten prefixes in a rule.
+  dynamic "rule" {
+    for_each = chunklist(sort(var.intermediate_prefixes), 10)
+    content {
+      name    = "attempts${rule.key == 0 ? "" : rule.key}"
+      enabled = true
+      filters {
+        prefix_match = [for p in rule.value : "${var.bucket_container}/${p}"]
+        blob_types   = ["blockBlob"]
+      }
+      actions {
+        base_blob {
+          delete_after_days_since_modification_greater_than = var.intermediate_days
+        }
       }
     }
   }
