@@ -42,6 +42,11 @@ output "nodes" {
   } if !contains(local.foreign, name) }
 }
 
+output "addresses" {
+  description = "Public IPv4 address of each node and worker of this root, by name: what the hosts' own firewalls must know."
+  value       = { for name, _ in local.cidr : name => var.addresses[name] }
+}
+
 output "cluster" {
   description = "Name of the cluster and the render it was built from, for `farquorum context import`."
   value       = { name = var.farquorum.cluster, toml_sha256 = var.farquorum.toml_sha256, connectivity = var.connectivity }

@@ -4,6 +4,11 @@ output "farquorum_nodes" {
   value       = module.cluster.nodes
 }
 
+output "farquorum_addresses" {
+  description = "name => public IPv4 address, of nodes and workers: for the images (docs/nix.md), before there is any machine."
+  value       = module.cluster.addresses
+}
+
 output "farquorum_cluster" {
   description = "Name of the cluster, SHA-256 of the farquorum.toml it was built from, and how the nodes reach each other."
   value       = module.cluster.cluster

@@ -51,6 +51,24 @@ mock_provider "azurerm" {
   }
 }
 
+# As docs/deployment.md does it: the addresses alone, before there is any image. What images must know is put out then.
+run "addresses_first" {
+  plan_options {
+    target = [module.aws["aws"].aws_eip.this, module.gcp["gcp"].google_compute_address.this, module.azure["azure"].azurerm_public_ip.this]
+  }
+  variables {
+    images = { aws = {}, gcp = {}, azure = {} }
+  }
+  assert {
+    condition     = keys(output.farquorum_addresses) == ["cp-aws-1", "cp-azure-1", "cp-gcp-1", "worker-aws-1", "worker-aws-2", "worker-azure-1", "worker-gcp-1"]
+    error_message = "nodes and workers have addresses before any machine is made"
+  }
+  assert {
+    condition     = output.farquorum_addresses["worker-gcp-1"] == "198.51.100.1"
+    error_message = "an address is the one that the cloud gave"
+  }
+}
+
 run "one_shape_in_all_clouds" {
   assert {
     condition     = alltrue([for n in output.farquorum_nodes : keys(n) == ["api", "cloud", "id", "private_ip", "public_ip", "raft", "region"]])
