@@ -52,6 +52,8 @@
             "${nixpkgs}/nixos/modules/virtualisation/${clouds.${host.cloud}.module}"
             (./nixos-modules/hardware + "/${host.cloud}.nix")
           ]
+          # Yours: docs/nix.md, "A host in a cloud".
+          ++ lib.optional (builtins.pathExists ./operator.nix) ./operator.nix
         );
       inMicrovm = host: system host [ microvm.nixosModules.microvm ./nixos-modules/microvm.nix ];
       named = prefix: f: list: lib.listToAttrs (map (host: lib.nameValuePair "${prefix}${host.name}" (f host)) list);

@@ -76,6 +76,12 @@ rule "a tunnel has a peer with more than one address, or a rule for more" \
     '(.wireguard.fq0.peers | length == 2 and all(.allowedIPs | length == 1 and (.[0] | endswith("/32"))))
         and (.files["node-wireguard.nft"] | split("\n") | map(select(contains("udp"))) | length == 2)
         and .wireguard.failures == [] and .untunnelled and .firstBoot == []' '.wireguard'
+rule "what goes to a node does not go to its public address, or public sources are let in that are no host's" \
+    '(.files["public-table.nft"] | [scan("dnat to 203\\.0\\.113\\.[0-9]+")] | length == 2)
+        and (.files["public-table-worker.nft"] | [scan("dnat to ")] | length == 3)
+        and (.files["node-public.nft"] | [scan("10\\.[123]0\\.")] == [])
+        and (.public | .beside_tunnel == {} and .failures == [] and (.endpoints | keys == ["cp-azure-1", "cp-gcp-1"]))
+        and (.public.found | (.systemPackages | length == 1) and (.sessionVariables.FARQUORUM_CONFIG | test("farquorum.toml$")))' '.public'
 rule "the gateway passes what it has not shaped, or is more than CAP_NET_ADMIN" \
     '(.files["gateway-table.nft"] | contains("hook forward priority filter; policy drop;"))
         and (.files["gateway-table.nft"] | [scan("iifname \"eth[0-9]\" oifname \\{([^}]*)\\}")[0]] | length == 3 and all(contains("eth") | not))

@@ -6,7 +6,7 @@ let
   inherit (lib) mkOption mkDefault types;
 in
 {
-  imports = [ ./keys.nix ];
+  imports = [ ./keys.nix ./public.nix ];
 
   options.services.farquorum = {
     package = mkOption {
@@ -55,6 +55,9 @@ in
           farquorum --config "$tomlPath" config check
           cp "$tomlPath" "$out"
         '';
+    # `ssh root@HOST farquorum ...` finds the binary and the file.
+    environment.systemPackages = [ cfg.package ];
+    environment.sessionVariables.FARQUORUM_CONFIG = "${cfg.configFile}";
     # The leader's wall clock is data in the log; intervals do not depend on it.
     services.chrony.enable = mkDefault true;
     services.journald.extraConfig = ''

@@ -11,8 +11,8 @@ let
   disk = all.dataDisk.label;
   rules = [
     { what = "raft"; port = port "raft"; from = cfg.peers; }
-    { what = "grpc"; port = port "grpc"; from = cfg.peers ++ cfg.clients; }
-    { what = "http"; port = port "http"; from = cfg.monitors; }
+    { what = "grpc"; port = port "grpc"; from = cfg.peers ++ cfg.clients ++ all.operators; }
+    { what = "http"; port = port "http"; from = cfg.monitors ++ all.operators; }
   ];
 in
 {
@@ -47,15 +47,15 @@ in
     };
     peers = mkOption {
       type = types.listOf types.str;
-      default = plain.members.others (all.settings.nodes or [ ]) cfg.name;
-      defaultText = lib.literalMD "the addresses of the other nodes in the settings";
+      default = plain.members.others (if cfg.connectivity == "wireguard" then { } else all.publicAddresses) (all.settings.nodes or [ ]) cfg.name;
+      defaultText = lib.literalMD "the public addresses of the other nodes, or those of the settings";
       description = "Addresses of the other nodes as they are seen here.";
     };
     clients = mkOption {
       type = types.listOf types.str;
-      default = plain.members.others (all.settings.workers or [ ]) cfg.name;
-      defaultText = lib.literalMD "the addresses of the workers in the settings";
-      description = "Addresses of workers and operators that call gRPC.";
+      default = plain.members.others all.publicAddresses (all.settings.workers or [ ]) cfg.name;
+      defaultText = lib.literalMD "the public addresses of the workers, or those of the settings";
+      description = "Addresses of workers that call gRPC.";
     };
   }
   // plain.firewall.options "the ports to peers, clients and monitors";
@@ -71,6 +71,7 @@ in
         "clients"
         "monitors"
       ]
+      ++ plain.checks.sources host "services.farquorum.operators" all.operators
     );
 
     networking.firewall.extraInputRules = mkIf cfg.openFirewall (plain.firewall.render rules);

@@ -41,7 +41,8 @@ in
       };
       endpoints = mkOption {
         type = types.attrsOf types.str;
-        default = { };
+        default = lib.filterAttrs (name: _: builtins.elem name (plain.members.names others)) all.publicAddresses;
+        defaultText = lib.literalMD "those of `services.farquorum.publicAddresses`";
         description = "Public IPv4 addresses of the other nodes by their names.";
       };
     };

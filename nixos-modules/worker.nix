@@ -48,12 +48,13 @@ in
       (plain.checks.secret host "services.farquorum.worker.key" cfg.key)
     ]
     ++ plain.checks.sources host "services.farquorum.worker.monitors" cfg.monitors
+    ++ plain.checks.sources host "services.farquorum.operators" all.operators
     ++ lib.optional (cfg.storageCredentials != null) (
       plain.checks.secret host "services.farquorum.worker.storageCredentials" cfg.storageCredentials
     );
 
     networking.firewall.extraInputRules = mkIf cfg.openFirewall (
-      plain.firewall.render [ { what = "worker http"; port = port "http"; from = cfg.monitors; } ]
+      plain.firewall.render [ { what = "worker http"; port = port "http"; from = cfg.monitors ++ all.operators; } ]
     );
 
     systemd.services.farquorum-worker = {

@@ -73,6 +73,19 @@ let
   };
   bothPeers = { cp-gcp-1 = "198.51.100.2"; cp-azure-1 = "198.51.100.3"; };
   meshed = evaluate (node "cp-aws-1" ++ [ { services.farquorum = tunnelled bothPeers { }; } ]);
+  # Every host of farquorum.toml has a public address.
+  publicAddresses = lib.listToAttrs (
+    map (host: lib.nameValuePair host.name "203.0.113.${toString host.number}") (plain.hosts.all settings)
+  );
+  inPublic = host: extra: evaluate (host ++ [
+    { services.farquorum = { inherit publicAddresses; operators = [ "198.51.100.9" ]; }; }
+    extra
+  ]);
+  publicNode = inPublic (node "cp-aws-1") { };
+  publicWorker = inPublic (worker "worker-aws-1") { };
+  publicMesh = inPublic (node "cp-aws-1") {
+    services.farquorum = tunnelled publicNode.services.farquorum.node.wireguard.endpoints { };
+  };
   oneWorker = evaluate (worker "worker-aws-1" ++ [
     { services.farquorum.worker = { storageCredentials = "/var/lib/farquorum-keys/storage"; monitors = [ "198.51.100.9" ]; }; }
   ]);
@@ -106,6 +119,11 @@ in
     "gateway-table.nft" = oneGateway.networking.nftables.tables.farquorum-gateway.content;
     "gateway.nft" = watched.networking.firewall.extraInputRules;
     "node.nft" = oneNode.networking.firewall.extraInputRules;
+    "node-public.nft" = publicNode.networking.firewall.extraInputRules;
+    "public-table.nft" = publicNode.networking.nftables.tables.farquorum-public.content;
+    "worker-public.nft" = publicWorker.networking.firewall.extraInputRules;
+    "public-table-worker.nft" = publicWorker.networking.nftables.tables.farquorum-public.content;
+    "node-wireguard-public.nft" = publicMesh.networking.firewall.extraInputRules;
     "node-wireguard.nft" = meshed.networking.firewall.extraInputRules;
     "cluster-test.toml" = toml.render clusterTest.settings;
     "worker.nft" = oneWorker.networking.firewall.extraInputRules;
@@ -117,6 +135,13 @@ in
   };
   wireguard = meshed.networking.wireguard.interfaces // { failures = failures meshed; };
   firstBoot = failures (evaluate (node "cp-aws-1" ++ [ { services.farquorum.node.connectivity = "wireguard"; } ]));
+  public = {
+    endpoints = publicNode.services.farquorum.node.wireguard.endpoints;
+    # Nodes in a tunnel reach each other there.
+    beside_tunnel = publicMesh.networking.nftables.tables;
+    failures = failures publicNode ++ failures publicWorker ++ failures publicMesh;
+    found = { inherit (publicNode.environment) systemPackages sessionVariables; };
+  };
   # Who asks for none gets none.
   untunnelled = oneNode.networking.wireguard.interfaces == { };
   gateway = {
@@ -141,6 +166,9 @@ in
     tunnel_to_a_name = bad (tunnelled (bothPeers // { cp-gcp-1 = "cp-gcp-1.example.com"; }) { });
     tunnel_to_everybody = bad (tunnelled (bothPeers // { cp-gcp-1 = "0.0.0.0/0"; }) { });
     tunnel_key_in_store = bad (tunnelled bothPeers { privateKeyFile = "${builtins.storeDir}/00000000000000000000000000000000-key"; });
+    public_address_of_nobody = bad { publicAddresses.cp-mars-1 = "203.0.113.7"; };
+    public_address_by_name = bad { publicAddresses.cp-gcp-1 = "cp-gcp-1.example.com"; node.openFirewall = false; };
+    operators_everywhere = bad { operators = [ "0.0.0.0/0" ]; };
     gateway_without_a_cloud = badGateway { interfaces = { aws = "eth1"; gcp = "eth2"; }; };
     gateway_into_mars = badGateway { interfaces = joined // { mars = "eth4"; }; };
     gateway_one_interface_twice = badGateway { interfaces = joined // { gcp = "eth1"; }; };

@@ -8,6 +8,8 @@ in
 {
   options = {
     assertions = list;
+    environment.systemPackages = list;
+    environment.sessionVariables = free;
     fileSystems = free;
     virtualisation = free;
     networking.hostName = mkOption { type = types.str; };

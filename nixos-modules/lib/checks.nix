@@ -33,6 +33,24 @@ in
     }
   ];
 
+  # Public addresses are of hosts of the settings, and addresses.
+  public =
+    host: addresses: names:
+    let
+      unknown = without names (builtins.attrNames addresses);
+      odd = builtins.filter (address: builtins.match "[0-9]{1,3}(\\.[0-9]{1,3}){3}" address == null) (builtins.attrValues addresses);
+    in
+    [
+      {
+        assertion = unknown == [ ];
+        message = "${host}: services.farquorum.publicAddresses names ${listed unknown}, which the settings do not have; they have: ${listed names}.";
+      }
+      {
+        assertion = odd == [ ];
+        message = "${host}: services.farquorum.publicAddresses has ${listed odd}; IPv4 addresses such as 203.0.113.7 are needed.";
+      }
+    ];
+
   # A gateway has one interface in each cloud's network, and the settings are some that it can shape.
   gateway =
     host: settings: interfaces:

@@ -25,6 +25,13 @@ in
     };
   };
 
+  # [ { from; to; } ] -> a chain that sends what goes to one address to another.
+  public = moved: ''
+    chain output {
+      type nat hook output priority -100;
+    ${lib.concatMapStrings (move: "  ip daddr ${move.from} dnat to ${move.to}\n") moved}}
+  '';
+
   # [ { what; port; from; protocol ? "tcp"; } ] -> text
   render = rules: lib.concatMapStrings (line: line + "\n") (lib.concatMap rule rules);
 }

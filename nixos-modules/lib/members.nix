@@ -15,6 +15,8 @@ in
   node = settings: find (settings.nodes or [ ]);
   worker = settings: find (settings.workers or [ ]);
   names = list: map (member: member.name or "(no name)") list;
-  # Addresses of a list of members, without one's own.
-  others = list: name: map (member: member.address) (builtins.filter (member: (member.name or null) != name) list);
+  # Addresses of a list of members, without one's own: the public one of who has one.
+  others =
+    public: list: name:
+    map (member: public.${member.name or ""} or member.address) (builtins.filter (member: (member.name or null) != name) list);
 }

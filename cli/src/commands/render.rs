@@ -104,8 +104,9 @@ pub(crate) fn run(global: &Global, args: &RenderArgs) -> Result<ExitCode, Failur
         some => some.iter().map(|what| what.target()).collect(),
     };
     let source = Source { config: &loaded.config, sha256: &sha256, file: &name };
-    let rendered = render(&source, &targets).map_err(|error| {
-        Failure::usage(error).hint("name what you need, such as: farquorum render compose peers")
+    let rendered = render(&source, &targets).map_err(|error| match targets.as_slice() {
+        [_] => Failure::usage(error),
+        _ => Failure::usage(error).hint("name what you need, such as: farquorum render compose peers"),
     })?;
     let judged = judge(&rendered, &out, &sha256)?;
     if args.check {

@@ -242,10 +242,14 @@ fn certificates_must_be_there_and_of_that_cluster() {
 fn what_is_no_output_of_terraform_is_named() {
     let desk = Desk::new();
     type Change = fn(String) -> String;
-    let cases: [(Change, &str); 11] = [
+    let cases: [(Change, &str); 12] = [
         (|_| String::new(), "not what `terraform output -json` prints: EOF"),
         (|text| text.replacen('{', "[", 1), "not what `terraform output -json` prints"),
         (|_| "{}".to_owned(), "there is no output farquorum_cluster; there are none"),
+        (
+            |text| text.replace("farquorum_cluster", "cluster"),
+            "only a part was applied: terraform apply, then import again",
+        ),
         (
             |text| text.replace("farquorum_nodes", "nodes"),
             "there is no output farquorum_nodes; there are: buckets, farquorum_cluster, nodes",

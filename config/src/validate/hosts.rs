@@ -96,8 +96,10 @@ pub(super) fn place(raw: &Raw, cloud: Option<&str>, address: Option<&str>, path:
     let host = u32::from(address).wrapping_sub(u32::from(network.base));
     let last = u32::MAX >> network.len;
     if !network.contains(address) || host == 0 || host == last {
-        let message =
-            format!("must be a host address inside {network}, the network of cloud {label}, or a host name");
+        let message = format!(
+            "must be a host address inside {network}, the network of cloud {label}, or a host name; where public \
+             addresses go: docs/nix.md"
+        );
         report.error(&format!("{path}.address"), Some(quoted(&address.to_string())), message);
     }
 }

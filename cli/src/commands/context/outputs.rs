@@ -107,7 +107,10 @@ fn value<T: for<'a> Deserialize<'a>>(outputs: &Map<String, Value>, name: &str) -
         } else {
             format!("there are: {}", there.join(", "))
         };
-        return Err(format!("there is no output {name}; {there}"));
+        // Terraform knows the addresses after the first of two applies, and the rest after the second.
+        let partly = outputs.contains_key("farquorum_addresses") || outputs.contains_key("farquorum_nodes");
+        let next = if partly { "; only a part was applied: terraform apply, then import again" } else { "" };
+        return Err(format!("there is no output {name}; {there}{next}"));
     };
     let value = output.get("value").ok_or_else(|| format!("the output {name} has no \"value\""))?;
     T::deserialize(value).map_err(|error| format!("the output {name}: {error}"))
