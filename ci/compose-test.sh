@@ -70,7 +70,7 @@ test_relays() {
 }
 
 test_shape() { # what the file promises, as the engine sees it
-    local expected name networks
+    local expected name networks first started_at
     expected=$(printf '%s\n' gateway minio "${nodes[@]}" "${workers[@]}" | sort)
     [ "$(services | sort)" = "$expected" ] || fail "the services are not the nine: $(services | paste -sd' ')"
     for name in $expected; do
@@ -83,8 +83,16 @@ test_shape() { # what the file promises, as the engine sees it
         '65532:65532 []') ;;
         *) fail "$name has another user or more capabilities: $(docker inspect --format '{{.Config.User}} {{.HostConfig.CapAdd}}' "$(id_of "$name")")" ;;
         esac
+        [ "$(docker inspect --format '{{if and .HostConfig.NanoCpus .HostConfig.Memory}}limited{{end}}' "$(id_of "$name")")" = limited ] ||
+            fail "$name has no limit of processors or memory"
     done
-    say "nine services; one network each but the gateway's three; no capability but NET_ADMIN of the gateway"
+    # RFC 3339 with the same zone and nine digits: text has the order of time.
+    first=$(docker inspect --format '{{.State.StartedAt}}' "$(id_of gateway)")
+    for name in "${nodes[@]}" "${workers[@]}"; do
+        started_at=$(docker inspect --format '{{.State.StartedAt}}' "$(id_of "$name")")
+        [[ $first < $started_at ]] || fail "$name was started before the gateway was healthy"
+    done
+    say "nine services, limited, the gateway first; one network each but the gateway's three; no capability but NET_ADMIN of the gateway"
 }
 
 # Nothing secret is in the image, in what compose reads, or in what the engine shows of a container (mounts aside).
@@ -255,6 +263,8 @@ SCRIPT
     [ "$failed" = 0 ] || fail "$failed of $writes writes failed during the rollout"
     has_value rollout-1 1 || fail "the first value of the rollout's writer is lost"
     has_value "rollout-$writes" "$writes" || fail "the last value of the rollout's writer is lost"
+    # A process for each write, and a call that waits ten seconds at most.
+    [ "$pause" -le 10000 ] || fail "no write was acknowledged for $pause ms during the rollout; 10,000 are allowed"
     say "rollout of three nodes: $writes writes, none failed, longest time between two that were acknowledged $pause ms (each is a process of its own)"
 }
 
@@ -265,6 +275,27 @@ test_restart() {
     has_value before leader-killed || fail "a value of before the leader was killed is lost"
     operator storage get "$(head -1 "$work/parts")" >/dev/null || fail "an object is lost"
     say "compose restart: values and objects are there"
+}
+
+# Other settings make every container anew: what is in volumes is there, and the settings hold.
+test_settings() {
+    local old new name
+    old=$(docker ps --no-trunc --quiet --filter label=com.docker.compose.project=farquorum | sort)
+    export CROSS_CLOUD_LATENCY_MS=120 RAFT_HEARTBEAT_MS=90
+    up "$healthy_max"
+    unset CROSS_CLOUD_LATENCY_MS RAFT_HEARTBEAT_MS
+    new=$(docker ps --no-trunc --quiet --filter label=com.docker.compose.project=farquorum | sort)
+    [ "$(comm -12 <(echo "$old") <(echo "$new") | wc -l)" -le 1 ] || fail "with other settings containers were kept"
+    within 20 "a value of before the containers" has_value before leader-killed
+    operator storage get "$(head -1 "$work/parts")" >/dev/null || fail "an object is lost with its container"
+    # No busy machine makes it shorter.
+    inside cp-aws-1 -o json ping --count 20 cp-gcp-1 >"$work/ping" || true
+    jq -e '[.hosts[] | .measured_ms] | length == 1 and (.[0] >= 119.5)' "$work/ping" >/dev/null || { cat "$work/ping" >&2; fail "CROSS_CLOUD_LATENCY_MS does not hold"; }
+    inside cp-aws-1 -o json config show | jq -e '.raft.heartbeat.nanos == 90000000' >/dev/null || fail "RAFT_HEARTBEAT_MS does not hold"
+    for name in "${nodes[@]}"; do
+        inside "$name" doctor --name "$name" --certs /run/farquorum >"$work/doctor" || { cat "$work/doctor" >&2; fail "doctor in $name"; }
+    done
+    say "compose up with other settings: containers made anew, values and objects there, 120 ms and 90 ms hold; doctor finds no fault"
 }
 has_value() { operator kv get "$1" | grep -q "$2"; }
 
@@ -301,5 +332,6 @@ test_leader
 test_job
 test_rollout
 test_restart
+test_settings
 test_down
 say "passed in $((SECONDS - started)) s: engine $(docker version --format '{{.Server.Version}}'), compose $("${compose[@]}" version --short)"

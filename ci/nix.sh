@@ -71,6 +71,9 @@ rule "a message does not name the host" \
     '[.refused[][] | test("^((cp|worker)-[a-z]+|gateway)-1: services\\.farquorum\\.")] | all' '.refused'
 rule "a hardware profile has no firewall or no data disk" \
     '[.hardware[] | .firewall.enable and (.fileSystems | length == 1)] | all' '.hardware'
+rule "a host keeps its logs for ever, or its clock to itself" \
+    '[.hardware[] | .chrony.enable and (.journald.extraConfig | contains("SystemMaxUse=1G") and contains("MaxRetentionSec="))] | all' '.hardware'
+rule "the command that signs renewals does not find ssh" '.programs.path | length == 1 and (.[0] | endswith("-openssh"))' '.programs'
 rule "the firewall's rules stay when they are turned off" '.overridden.extraInputRules == ""' '.overridden'
 rule "a tunnel has a peer with more than one address, or a rule for more" \
     '(.wireguard.fq0.peers | length == 2 and all(.allowedIPs | length == 1 and (.[0] | endswith("/32"))))

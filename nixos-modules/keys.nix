@@ -10,7 +10,7 @@ let
     plain.keys.units {
       inherit kind;
       inherit (cfg.${kind}) name;
-      inherit (cfg) signer;
+      inherit (cfg) signer signerPath;
       folder = cfg.keys;
       command = "${cfg.package}/bin/farquorum --config ${cfg.configFile}";
       systemctl = "${pkgs.systemd}/bin/systemctl";
@@ -30,6 +30,13 @@ in
       example = [ "ssh" "signer@ca.example.com" "farquorum" "certs" "sign" "-" ];
       description = "Command that signs renewals: it gets the request on its standard input and prints what `farquorum certs sign` prints. Empty: the operator renews.";
     };
+  };
+
+  options.services.farquorum.signerPath = mkOption {
+    type = types.listOf types.package;
+    default = [ pkgs.openssh ];
+    defaultText = lib.literalExpression "[ pkgs.openssh ]";
+    description = "Packages with the programs that the command which signs renewals runs.";
   };
 
   config.systemd = {

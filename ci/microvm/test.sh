@@ -127,6 +127,10 @@ lab link gcp aws --delay-ms 25 >/dev/null || fail "sim link"
 # What the machines' nodes measured themselves holds their emulated processors as well: it is shown, and never shorter.
 status | jq -r '.nodes[] | .name as $from | .rtt_ms[]? | "  \($from) -> \(.to), by the nodes: p50 \(.p50_ms * 10 | round / 10) ms"'
 status | jq -e '[.nodes[] | .rtt_ms[]?.p50_ms] | length > 0 and all(. >= 49.5)' >/dev/null || fail "a round trip is too short"
+"$farquorum" measure --only rtt --blocks 1 --samples 40 --out "$work/vm.json" >"$work/measured" 2>&1 || { cat "$work/measured" >&2; fail "measure"; }
+jq -e '[.series[] | select(.name == "rtt")] | length == 6' "$work/vm.json" >/dev/null || fail "measure recorded no six pairs"
+[ "$(zcat "$work/vm.samples.csv.gz" | awk -F, '$1 == "rtt" && $6 < 49.5' | wc -l)" -eq 0 ] || fail "measure recorded a round trip that is too short"
+row "measure: $(zcat "$work/vm.samples.csv.gz" | grep -c ^rtt,) round trips recorded" yes
 lab check >"$work/check" 2>&1 || { cat "$work/check" >&2; fail "sim check"; }
 
 at=$EPOCHREALTIME

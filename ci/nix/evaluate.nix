@@ -10,6 +10,7 @@ let
     util-linux = "util-linux";
     e2fsprogs = "e2fsprogs";
     systemd = "systemd";
+    openssh = "/nix/store/00000000000000000000000000000000-openssh";
     iproute2 = "iproute2";
   };
   evaluate =
@@ -36,7 +37,11 @@ let
   # The flake with nothing but `lib`: what of it needs no package can be looked at.
   flake = import (root + "/flake.nix");
   outputs = flake.outputs (
-    builtins.mapAttrs (_: _: { }) flake.inputs // { nixpkgs = { inherit lib; }; self = outputs; }
+    builtins.mapAttrs (_: _: { }) flake.inputs
+    // {
+      nixpkgs = { inherit lib; legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (_: { }); };
+      self = outputs;
+    }
   );
   clusterTest = import (root + "/nixos-tests/settings.nix");
 
@@ -51,7 +56,7 @@ let
   cloud = name: evaluate (node "cp-${name}-1" ++ [ (modules + "/hardware/${name}.nix") ]);
   hardware = config: {
     inherit (config) fileSystems virtualisation;
-    inherit (config.services) chrony openssh;
+    inherit (config.services) chrony journald openssh;
     firewall = config.networking.firewall;
     data_disk = config.services.farquorum.dataDisk;
     tmpfiles = config.systemd.tmpfiles.rules;
@@ -142,6 +147,8 @@ in
     failures = failures publicNode ++ failures publicWorker ++ failures publicMesh;
     found = { inherit (publicNode.environment) systemPackages sessionVariables; };
   };
+  # What a service finds without a path of the store before it.
+  programs = { inherit (oneNode.systemd.services.farquorum-node-renew) path; };
   # Who asks for none gets none.
   untunnelled = oneNode.networking.wireguard.interfaces == { };
   gateway = {
@@ -190,6 +197,7 @@ in
     systems = builtins.attrNames outputs.nixosConfigurations;
     outputs = builtins.attrNames outputs;
     inputs = builtins.attrNames flake.inputs;
+    named = lib.genAttrs [ "apps" "checks" "packages" ] (kind: builtins.attrNames outputs.${kind}.x86_64-linux);
     microvm_up = import (root + "/nix/microvm-up.nix") {
       inherit lib;
       machines = [ { name = "cp-aws-1"; card = "farquorum1"; runner = "/bin"; } ];

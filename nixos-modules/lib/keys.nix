@@ -3,9 +3,9 @@
 { lib }:
 {
   # kind: node or worker; command: the binary with its configuration; folder: where key and certificate lie; signer: the
-  # command that signs renewals (argv), or []; systemctl: the program. -> { services, paths }
+  # command that signs renewals (argv), or [], and the packages that it may need; systemctl: the program. -> { services, paths }
   units =
-    { kind, name, command, folder, signer, systemctl }:
+    { kind, name, command, folder, signer, signerPath, systemctl }:
     let
       service = "farquorum-${kind}.service";
       certificate = "${folder}/${name}.crt";
@@ -49,6 +49,8 @@
           wantedBy = [ "multi-user.target" ];
           wants = [ "network-online.target" ];
           after = [ "network-online.target" "time-sync.target" ];
+          # A service of NixOS has next to nothing in its PATH.
+          path = signerPath;
           serviceConfig = closed // {
             ExecStart = "${command} certs renew --watch --dir ${folder} --name ${name} -- ${lib.concatMapStringsSep " " (word: "\"${word}\"") signer}";
             Restart = "always";

@@ -9,9 +9,13 @@ use crate::ran::{Ran, run};
 
 /// On the host of a node, by the certificates and the configuration of the simulation.
 fn doctor(sim: &Sim, name: &str, certs: &str) -> Ran {
+    doctor_of(sim, name, &["--certs", certs])
+}
+
+fn doctor_of(sim: &Sim, name: &str, more: &[&str]) -> Ran {
     let config = sim.folder().join("farquorum.toml").display().to_string();
     let by = ["sim", "exec", "cp-aws-1", "--", BINARY, "-o", "json", "--config", &config];
-    run(sim.command(&[&by[..], &["doctor", "--name", name, "--certs", certs]].concat()))
+    run(sim.command(&[&by[..], &["doctor", "--name", name], more].concat()))
 }
 
 /// What was found about something, with its state.
@@ -41,6 +45,15 @@ pub(crate) fn on_a_host(sim: &Sim) {
         assert_eq!(states(&well, about), vec!["ok"; count], "{about}: {well:#}");
     }
     assert_eq!(states(&well, "the certificate is for spiffe://farquorum/node/cp-aws-1"), ["ok"]);
+    assert_eq!(states(&well, "no data folder was named"), ["skipped"]);
+    // Its node runs, and holds the folder.
+    let data = sim.folder().join("data").join("cp-aws-1").display().to_string();
+    let disk = doctor_of(sim, "cp-aws-1", &["--certs", &certs, "--data-dir", &data]).code(0).json();
+    assert_eq!(states(&disk, "has room, and its file system is local; "), ["ok"], "{disk:#}");
+    assert_eq!(states(&disk, "an fsync takes").len(), 1, "{disk:#}");
+    // A worker has none: somebody else's is no place for it.
+    let taken = doctor_of(sim, "worker-aws-1", &["--certs", &certs, "--data-dir", &data]).code(1).json();
+    assert_eq!(states(&taken, "is in use by"), ["failed"], "{taken:#}");
 
     sim.verb(&["kill", "cp-azure-1"]);
     let dead = doctor(sim, "cp-aws-1", &certs).code(1).json();

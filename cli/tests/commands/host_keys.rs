@@ -1,7 +1,15 @@
 //! A key made on a host, signed elsewhere, installed, and renewed: by commands and pipes alone.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
 
+use nix::sys::signal::Signal;
+use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
+
+use crate::lab::machine::signal;
 use crate::lab::{BINARY, Sim};
 use crate::ran::{Ran, run, run_with};
 
@@ -62,6 +70,47 @@ pub(crate) fn round_trip(sim: &Sim) {
         certs(sim, &["renew", "--dir", "host", "--now", "--", signer]).code(1).says(&[says]);
     }
     assert_eq!(files(), after, "a signer that fails changes nothing");
+}
+
+/// `renew --watch`: one that is due is renewed at once, and it goes on until it is told to stop.
+pub(crate) fn watched(sim: &Sim) {
+    let folder = |name: &str| sim.lab.state.path().join(name);
+    certs(sim, &["init", "--dir", "watcher"]).ok();
+    certs(sim, &["issue", "--dir", "watcher", "--role", "node", "--name", "cp-gcp-1"]).ok();
+    fs::create_dir(folder("due")).unwrap();
+    fs::create_dir(folder("due/ca")).unwrap();
+    for name in ["cp-gcp-1.key", "ca/peer.crt", "ca/peer.crl", "ca/client.crt", "ca/client.crl"] {
+        fs::copy(folder("watcher").join(name), folder("due").join(name)).unwrap();
+    }
+    fs::write(folder("due/cp-gcp-1.crt"), two_thirds_used(&folder("watcher"), "cp-gcp-1")).unwrap();
+    let key = fs::read(folder("due/cp-gcp-1.key")).unwrap();
+
+    let mut command = sim.lab.command();
+    command.args(["certs", "renew", "--watch", "--dir", "due", "--", BINARY, "certs", "sign", "-", "--dir"]);
+    command.arg("watcher").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut watch = command.spawn().unwrap();
+    let said = BufReader::new(watch.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(said.starts_with("cp-gcp-1: renewed; it holds for "), "{said}");
+    certs(sim, &["renew", "--dir", "due"]).ok().prints(&["cp-gcp-1: not due for another "]);
+    assert_eq!(fs::read(folder("due/cp-gcp-1.key")).unwrap(), key, "the key stays");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(watch.try_wait().unwrap().is_none(), "it goes on");
+    signal(i32::try_from(watch.id()).unwrap(), Signal::SIGTERM);
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+}
+
+/// A certificate of a node for its key in this folder, by the folder's authority, of which more than two thirds are used.
+fn two_thirds_used(dir: &Path, name: &str) -> String {
+    let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
+    let authority = KeyPair::from_pem(&read("ca/peer.key")).unwrap();
+    let issuer = Issuer::from_ca_cert_pem(&read("ca/peer.crt"), authority).unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let uri = format!("spiffe://farquorum/node/{name}");
+    params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
+    params.not_before = (SystemTime::now() - Duration::from_hours(80)).into();
+    params.not_after = (SystemTime::now() + Duration::from_hours(20)).into();
+    let key = KeyPair::from_pem(&read(&format!("{name}.key"))).unwrap();
+    params.signed_by(&key, &issuer).unwrap().pem()
 }
 
 /// What a host may not have.

@@ -49,6 +49,7 @@ const PARTS: &[Part] = &[
     ("certificates: init, issue, show", certs::round_trip),
     ("certificates: who is refused", certs::refused),
     ("keys made on a host: request, sign, install, renew", host_keys::round_trip),
+    ("keys made on a host: renewed when it is due", host_keys::watched),
     ("keys made on a host: what is refused", host_keys::refused),
     ("doctor: a host that is well, and one with a peer that is not", doctor::on_a_host),
     ("contexts: imported, used", contexts::imported),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use farquorum_config::Config;
+use farquorum_node::storage::StorageError;
 
 use super::report::{Check, Group};
 
@@ -17,9 +18,9 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 /// p99 of an fsync that a log can live with.
 const SYNC_GOOD: Duration = Duration::from_millis(10);
 
-/// Looks. Of a folder that is missing, the one in which it will be made: made by another user than the node's, it could
+/// Looks. `runs`: a node of this host may be at it. Of a folder that is missing, the one in which it will be made: made by another user than the node's, it could
 /// not be written by the node. The file that is timed has no name and goes by itself.
-pub(super) fn look(config: &Config, folder: &Path, checks: &mut Vec<Check>) {
+pub(super) fn look(config: &Config, folder: &Path, runs: bool, checks: &mut Vec<Check>) {
     let mut group = Group::new("disk", checks);
     let there = existing(folder);
     if there != folder {
@@ -27,6 +28,10 @@ pub(super) fn look(config: &Config, folder: &Path, checks: &mut Vec<Check>) {
     }
     match farquorum_node::storage::check_data_dir(&there, config.limits.free_bytes_min) {
         Ok(()) => group.ok(format!("{} has room, and its file system is local", there.display())),
+        // Looked at last: the rest is well. That it is this host's node is seen by its port.
+        Err(StorageError::Locked { holder, .. }) if runs => {
+            group.ok(format!("{} has room, and its file system is local; {holder} uses it", there.display()));
+        }
         Err(error) => group.failed(error.to_string(), "another folder, or stop the node that holds this one"),
     }
     match sync_times(&there) {
@@ -42,6 +47,12 @@ pub(super) fn look(config: &Config, folder: &Path, checks: &mut Vec<Check>) {
             "the user that runs the node must own the folder",
         ),
     }
+}
+
+/// Says that nobody named the folder.
+pub(super) fn not_named(checks: &mut Vec<Check>) {
+    let hint = "--data-dir FOLDER, or FARQUORUM_DATA_DIR: the node's folder for its log";
+    Group::new("disk", checks).skipped("no data folder was named", Some(hint));
 }
 
 /// The folder when it is there, else the nearest one above it that is.

@@ -48,8 +48,11 @@ pub(crate) fn run(global: &Global, args: &DoctorArgs) -> Result<ExitCode, Failur
 fn look(config: &Config, args: &DoctorArgs) -> Result<Vec<Check>, Failure> {
     let mut checks = Vec::new();
     host::look(config, &mut checks);
-    if let Some(folder) = &args.data_dir {
-        disk::look(config, folder, &mut checks);
+    let node = args.name.as_ref().is_some_and(|name| config.node(name).is_some());
+    match &args.data_dir {
+        Some(folder) => disk::look(config, folder, node, &mut checks),
+        None if node => disk::not_named(&mut checks),
+        None => {}
     }
     let Some(name) = &args.name else {
         // It forks: before there is a runtime with its threads.
