@@ -131,6 +131,7 @@ status | jq -e '[.nodes[] | .rtt_ms[]?.p50_ms] | length > 0 and all(. >= 49.5)' 
 jq -e '[.series[] | select(.name == "rtt")] | length == 6' "$work/vm.json" >/dev/null || fail "measure recorded no six pairs"
 [ "$(zcat "$work/vm.samples.csv.gz" | awk -F, '$1 == "rtt" && $6 < 49.5' | wc -l)" -eq 0 ] || fail "measure recorded a round trip that is too short"
 row "measure: $(zcat "$work/vm.samples.csv.gz" | grep -c ^rtt,) round trips recorded" yes
+rm "$work"/vm.json "$work"/vm.samples.csv.gz "$work/measured"
 lab check >"$work/check" 2>&1 || { cat "$work/check" >&2; fail "sim check"; }
 
 at=$EPOCHREALTIME

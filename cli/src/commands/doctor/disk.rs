@@ -107,7 +107,7 @@ mod tests {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("a/b");
         let mut checks = Vec::new();
-        look(&config, &folder, &mut checks);
+        look(&config, &folder, false, &mut checks);
         assert_eq!(std::fs::read_dir(above.path()).unwrap().count(), 0, "something was made");
         let said =
             format!("{} is not there; a node makes it, in {}", folder.display(), above.path().display());
