@@ -14,7 +14,9 @@ use crate::failure::Failure;
 use crate::output::{self, Show};
 
 /// `sim link`
+// A negative value is told what is allowed, as in the file; clap would take it for a flag.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct LinkArgs {
     /// Cloud that sends
     from: String,
@@ -153,5 +155,66 @@ impl Show for Changed {
     fn table(&self) -> String {
         let line = |link: &Link| format!("{} -> {}: in force after {} us", link.from, link.to, link.took_us);
         self.links.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        link: LinkArgs,
+    }
+
+    fn keys(flags: &str) -> Result<ShapeKeys, Failure> {
+        let args = ["link", "aws", "gcp"].into_iter().chain(flags.split_whitespace());
+        Command::try_parse_from(args).map_err(Failure::usage)?.link.change.keys()
+    }
+
+    /// The values that are named.
+    fn named(flags: &str) -> Value {
+        let mut keys = serde_json::to_value(keys(flags).unwrap()).unwrap();
+        keys.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        keys
+    }
+
+    #[test]
+    fn every_flag_is_the_key_of_its_name() {
+        let one = "--delay-ms 1 --jitter-ms 2 --jitter-distribution uniform --jitter-memory-ms 3 --loss 0.4 --rate-mbit 5 \
+                   --queue-bytes 60000 --queue codel --codel-target-ms 7 --codel-interval-ms 80 --reorder 0.09 \
+                   --duplicate 0.1 --corrupt 0.11";
+        let one_expected = json!({
+            "delay_ms": 1.0, "jitter_ms": 2.0, "jitter_distribution": "uniform", "jitter_memory_ms": 3.0, "loss": 0.4,
+            "rate_mbit": 5.0, "queue_bytes": 60_000, "queue": "codel", "codel_target_ms": 7.0, "codel_interval_ms": 80.0,
+            "reorder": 0.09, "duplicate": 0.1, "corrupt": 0.11,
+        });
+        assert_eq!(named(one), one_expected);
+        // Those that exclude one of the first.
+        let other_expected = json!({
+            "jitter_quantiles_ms": [0.0, 0.2, 5.0],
+            "loss_gilbert": {"enter": 0.01, "leave": 0.2, "lost_in_bad": 0.9, "lost_in_good": 0.001},
+        });
+        assert_eq!(named("--jitter-quantiles-ms 0,0.2,5 --loss-gilbert 0.01,0.2,0.9,0.001"), other_expected);
+        let all = serde_json::to_value(ShapeKeys::default()).unwrap();
+        let known = |key: &String| one_expected.get(key).or_else(|| other_expected.get(key)).is_some();
+        assert!(all.as_object().unwrap().keys().all(known), "a key has no flag: {all}");
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_told_what_is_allowed() {
+        for (flags, says) in [
+            ("--delay-ms -5", "delay_ms = -5.0: must be"),
+            ("--loss 1.5", "loss = 1.5: must be"),
+            ("--loss-gilbert 0.1", "--loss-gilbert has 1 values"),
+            ("", "nothing to change"),
+        ] {
+            let failure = keys(flags).unwrap_err();
+            assert!(failure.message().contains(says), "{flags}: {}", failure.message());
+        }
     }
 }

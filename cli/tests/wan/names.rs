@@ -9,6 +9,8 @@ const MISTYPED: &[(&[&str], &str)] = &[
         &["cut", "awz", "gcp"],
         "no cloud or host `awz` in the lab; did you mean aws? Known: aws, azure, gcp, cp-aws-1",
     ),
+    (&["cut", "cp-aws-1", "cp-aws-1"], "cp-aws-1 to itself cannot be cut: that never crosses the network"),
+    (&["link", "aws", "gcp", "--delay-ms", "-5"], "delay_ms = -5.0: must be"),
     (&["cut", "aws", "cp-gcp1"], "no cloud or host `cp-gcp1` in the lab; did you mean cp-gcp-1? Known: "),
     (&["heal", "gpc"], "no cloud or host `gpc` in the lab; did you mean gcp? Known: "),
     (&["heal", "aws", "gpc"], "no cloud or host `gpc` in the lab; did you mean gcp? Known: "),

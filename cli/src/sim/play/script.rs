@@ -41,10 +41,12 @@ pub(crate) enum Action {
     Ramp(Ramp),
     /// Cut a pair both ways and heal it, again and again.
     Flap(Flap),
+    /// Drop everything one way.
+    Cut(Way),
     /// Cut a cloud or host off.
     Isolate(String),
-    /// Undo cuts of a cloud or host; `all`: every one.
-    Heal(String),
+    /// Undo cuts.
+    Heal(Healed),
     /// SIGKILL a host's process; `leader`: of the node that leads.
     Kill(String),
     /// SIGSTOP; `leader` as for kill.
@@ -78,8 +80,10 @@ impl Action {
                 let (down, up) = (flap.down_s.0.as_secs_f64(), flap.up_s.0.as_secs_f64());
                 format!("link {one} - {other}: {} times cut for {down} s and whole for {up} s", flap.times)
             }
+            Self::Cut(Way { from, to }) => format!("cut {from} -> {to}"),
             Self::Isolate(name) => format!("isolate {name}"),
-            Self::Heal(name) => format!("heal {name}"),
+            Self::Heal(Healed::Name(name)) => format!("heal {name}"),
+            Self::Heal(Healed::Way(Way { from, to })) => format!("heal {from} -> {to}"),
             Self::Kill(host) => format!("kill {host}"),
             Self::Pause(host) => format!("pause {host}"),
             Self::Resume(host) => format!("resume {host}"),
@@ -141,6 +145,26 @@ pub(crate) struct Flap {
     pub(crate) times: std::num::NonZeroU8,
 }
 
+/// From one cloud or host to another.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Way {
+    /// Who sends.
+    pub(crate) from: String,
+    /// Who receives.
+    pub(crate) to: String,
+}
+
+/// Which cuts are undone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "the name of a cloud or host, all, or {from: NAME, to: NAME}")]
+pub(crate) enum Healed {
+    /// Those of a cloud or host; `all`: every one.
+    Name(String),
+    /// This one.
+    Way(Way),
+}
+
 /// What must hold.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -188,8 +212,9 @@ struct RawStep {
     link: Option<Box<Change>>,
     ramp: Option<Ramp>,
     flap: Option<Flap>,
+    cut: Option<Way>,
     isolate: Option<String>,
-    heal: Option<String>,
+    heal: Option<Healed>,
     kill: Option<String>,
     pause: Option<String>,
     resume: Option<String>,
@@ -206,6 +231,7 @@ impl TryFrom<RawStep> for Step {
             raw.link.map(Action::Link),
             raw.ramp.map(Action::Ramp),
             raw.flap.map(Action::Flap),
+            raw.cut.map(Action::Cut),
             raw.isolate.map(Action::Isolate),
             raw.heal.map(Action::Heal),
             raw.kill.map(Action::Kill),
@@ -217,7 +243,7 @@ impl TryFrom<RawStep> for Step {
         let mut actions = actions.into_iter().flatten();
         match (actions.next(), actions.next()) {
             (Some(action), None) => Ok(Self { at: raw.at_s.0, action }),
-            _ => Err("a step has exactly one of link, ramp, flap, isolate, heal, kill, pause, resume, restart, expect"
+            _ => Err("a step has exactly one of link, ramp, flap, cut, isolate, heal, kill, pause, resume, restart, expect"
                 .to_owned()),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use farquorum_config::ShapeKeys;
 
-use super::script::{Action, Expectation, Flap, Ramp, Script, Step};
+use super::script::{Action, Expectation, Flap, Healed, Ramp, Script, Step, Way};
 use crate::sim::protocol::Request;
 
 /// Time between two changes of a ramp: shorter than anything above the network notices, and 36,000 in an hour.
@@ -74,8 +74,12 @@ fn source(step: &Step) -> Source {
             let acts = change_both(&change.between, &change.set.0);
             Box::new(acts.into_iter().map(move |act| Timed { at, act }))
         }
+        Action::Cut(Way { from, to }) => one(Act::Ask(Request::Cut { from, to })),
         Action::Isolate(name) => one(Act::Ask(Request::Isolate { name })),
-        Action::Heal(name) => {
+        Action::Heal(Healed::Way(Way { from, to })) => {
+            one(Act::Ask(Request::Heal { from: Some(from), to: Some(to) }))
+        }
+        Action::Heal(Healed::Name(name)) => {
             let from = (name != "all").then_some(name);
             one(Act::Ask(Request::Heal { from, to: None }))
         }

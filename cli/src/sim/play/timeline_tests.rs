@@ -30,10 +30,13 @@ steps:
 - {at_s: 1, flap: {between: [a, b], down_s: 0.5, up_s: 0.25, times: 2}}
 - at_s: 2
   expect: {write_within_s: 5}
+- {at_s: 2.1, cut: {from: a, to: b}}
+- {at_s: 2.2, heal: {from: a, to: b}}
+- {at_s: 2.2, heal: c}
 - {at_s: 2.5, heal: all}
 - {at_s: 2.5, link: {between: [a, b], set: {loss: 0.1}}}
 ";
-    let expected: [(u128, &str); 21] = [
+    let expected: [(u128, &str); 24] = [
         (0, "a b 5.0"),
         (0, "b a 5.0"),
         (100, "a b 10.0"),
@@ -50,6 +53,9 @@ steps:
         (1_750, "cut b a"),
         (2_000, "Ask(Kill { host: \"leader\" })"),
         (2_000, "Expect(WriteWithinS(Seconds(5s)))"),
+        (2_100, "cut a b"),
+        (2_200, "heal Some(\"a\") Some(\"b\")"),
+        (2_200, "heal Some(\"c\") None"),
         (2_250, "heal Some(\"a\") Some(\"b\")"),
         (2_250, "heal Some(\"b\") Some(\"a\")"),
         (2_500, "heal None None"),
@@ -97,6 +103,12 @@ fn mistakes_are_named_with_their_line() {
             "array of length 2",
             "line 3",
         ),
+        (
+            "name: x\nsteps:\n- {at_s: 0, heal: {from: a}}\n",
+            "the name of a cloud or host, all, or {from: NAME, to: NAME}",
+            "line 3",
+        ),
+        ("name: x\nsteps:\n- {at_s: 0, cut: a}\n", "struct Way", "line 3"),
         (
             "name: x\nsteps:\n- {at_s: 0, flap: {between: [a, b], down_s: 1, up_s: 1, times: 0}}\n",
             "nonzero",
