@@ -41,6 +41,7 @@ pub(crate) fn text(links: &[LinkReport], lateness: &Lateness, strays: &Strays) -
     let name = "farquorum_wan_stray_packets_total";
     head(&mut out, name, "Packets that reached no link", "counter");
     let reasons = [
+        ("before_wan", strays.before_wan),
         ("spoofed", strays.spoofed),
         ("unreachable", strays.unreachable),
         ("expired", strays.expired),

@@ -18,7 +18,7 @@ use farquorum_config::{Config, LabBackend};
 
 use crate::error::{Doing, LabError};
 use crate::kernel;
-use crate::lab::{LabSpec, OPERATOR, Port};
+use crate::lab::{Inlet, LabSpec, OPERATOR, Port};
 use crate::netlink::Socket;
 use crate::wan::{Ports, Wan, WanControl};
 use plan::{Side, Way};
@@ -91,8 +91,9 @@ fn user(spec: &LabSpec, sides: &[Side], socket: &mut Socket, why: &str) -> Resul
     let plan = plan::plan(sides, Way::Device(DEVICE));
     put(socket, &plan.closed)?;
     let port = Port::tun(DEVICE, spec.mtu).doing(|| format!("make the TUN {DEVICE} (/dev/net/tun)"))?;
+    let inlet = Inlet::of(&port, DEVICE).doing(|| format!("find the counters of {DEVICE}"))?;
     check_return_paths(DEVICE)?;
-    let wan = Wan::start(spec, Ports::Shared(port))?;
+    let wan = Wan::start(spec, Ports::Shared(port), vec![inlet])?;
     put(socket, &plan.through)?;
     put(socket, &plan.open)?;
     let backend = format!("user space: {why}; {}", wan.words());

@@ -85,7 +85,7 @@ fn keep(
         .name("wan".to_string())
         .spawn(move || keeper.run(&commands))
         .doing(|| "start the WAN's thread".to_string())?;
-    let control = WanControl::new(sender, None, Names::of(spec));
+    let control = WanControl::new(sender, None, Names::of(spec), Vec::new());
     Ok(Wan { control, thread, words: "one netem for each directed link".to_string() })
 }
 
@@ -146,8 +146,7 @@ impl Keeper {
                 }
                 Command::HealAll { done } => drop(done.send(self.links.set_cuts(crate::wan::Cuts::heal_all))),
                 Command::Links { done } => drop(done.send(self.links.report())),
-                Command::Lateness { done } => drop(done.send(self.lateness.summary())),
-                Command::LatenessMark { done } => drop(done.send(self.lateness.mark())),
+                Command::LatenessMark { done } => drop(done.send(self.lateness.mark(0))),
                 // Not counted.
                 Command::Strays { done } => drop(done.send(Strays::default())),
                 Command::CpuTime { done } => drop(done.send(clock::thread_cpu())),

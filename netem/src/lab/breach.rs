@@ -1,5 +1,5 @@
 //! Damage for tests: a cable between two hosts that bypasses the WAN, so that a test can see the self-test notice it,
-//! and a host that pulls its own cable.
+//! a host that pulls its own cable, and a queue that is too short.
 
 use std::io;
 use std::net::IpAddr;
@@ -35,6 +35,15 @@ impl Lab {
     #[doc(hidden)]
     pub fn resize(&self, host: &str, mtu: u16) -> Result<(), LabError> {
         inside(self.netns_of(host)?, move || netlink::take_up(INTERFACE, mtu, QUEUE_PACKETS, false))
+    }
+
+    /// Leaves room for one packet between a host and the WAN. For tests only.
+    #[doc(hidden)]
+    pub fn narrow(&self, host: &str) -> Result<(), LabError> {
+        let mtu = self.spec().mtu;
+        inside(self.netns_of(host)?, move || netlink::take_up(INTERFACE, mtu, 1, false))?;
+        let number = self.spec().hosts.iter().position(|other| other.name == host).unwrap_or_default();
+        self.control().narrow(number).doing(|| format!("shorten the queue of {host}"))
     }
 
     fn join(&self, host: &str, other: &str, address: fn(&HostSpec) -> IpAddr) -> Result<(), LabError> {

@@ -11,6 +11,7 @@ mod breach;
 mod device;
 mod enter;
 mod guest;
+mod inlet;
 pub(crate) mod netlink;
 pub(crate) mod netns;
 pub(crate) mod offload;
@@ -33,6 +34,7 @@ pub(crate) use device::Port;
 pub use device::{DeviceKind, INTERFACE};
 pub use enter::{Entered, enter};
 pub use guest::join;
+pub(crate) use inlet::Inlet;
 pub use netns::in_netns;
 pub use probe::{NotPermitted, Privilege, probe};
 pub use spec::{HostSpec, LabSpec, MACHINE_INTERFACE, OBJECT_STORE, OPERATOR};
@@ -91,8 +93,9 @@ impl Lab {
             })
         })?;
         let (netns, ports): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
+        let (ports, inlets) = ports.into_iter().unzip();
         let netns = spec.hosts.iter().map(|host| host.name.clone()).zip(netns).collect();
-        let wan = Wan::start(&spec, Ports::Each(ports))?;
+        let wan = Wan::start(&spec, Ports::Each(ports), inlets)?;
         let backend = format!("WAN in user space, {}: {why}; {}", device_words(kind), wan.words());
         Ok(Lab { spec, netns, wan, backend })
     }
@@ -139,8 +142,11 @@ impl Lab {
     }
 }
 
+/// A host's network, the WAN's end of its device, and the device's counters.
+type Made = (OwnedFd, (Port, Inlet));
+
 /// Makes all hosts on the calling thread, which ends up in the last one's namespace and should end then.
-fn make_hosts(spec: &LabSpec, kind: DeviceKind) -> Result<Vec<(OwnedFd, Port)>, LabError> {
+fn make_hosts(spec: &LabSpec, kind: DeviceKind) -> Result<Vec<Made>, LabError> {
     let hub = netns::make(false).doing(|| "make the hub's network namespace".to_string())?;
     let mut made = Vec::with_capacity(spec.hosts.len());
     for (number, host) in spec.hosts.iter().enumerate() {
@@ -155,7 +161,8 @@ fn make_hosts(spec: &LabSpec, kind: DeviceKind) -> Result<Vec<(OwnedFd, Port)>, 
             hub: hub.as_fd(),
         };
         let port = Port::open(kind, &port).doing(|| format!("make the network device of {}", host.name))?;
-        made.push((netns, port));
+        let inlet = Inlet::of(&port, INTERFACE).doing(|| format!("find the counters of {}", host.name))?;
+        made.push((netns, (port, inlet)));
     }
     Ok(made)
 }

@@ -7,11 +7,12 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::net::if_::if_nametoindex;
 
-use crate::netlink::{CREATE_EXCL, Message, Socket, c_string};
+use crate::netlink::{Attributes, CREATE_EXCL, Message, Socket, c_string};
 
 // linux/rtnetlink.h, linux/if_link.h
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
 const IFLA_ADDRESS: u16 = 1;
@@ -19,10 +20,15 @@ const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_TXQLEN: u16 = 13;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_STATS64: u16 = 23;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
+/// `tx_dropped` in `struct rtnl_link_stats64`, behind seven counters of 64 bits.
+const TX_DROPPED_AT: usize = 7 * 8;
+/// Size of `struct ifinfomsg`.
+const IFINFOMSG_BYTES: usize = 16;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const RTA_DST: u16 = 1;
@@ -85,6 +91,18 @@ pub(crate) fn delete(name: &str) -> io::Result<()> {
 /// Deletes the interface with this index in the network of `socket`.
 pub(crate) fn delete_at(socket: &mut Socket, index: u32) -> io::Result<()> {
     socket.change(&Message::new(RTM_DELLINK, 0, &interface(index, 0, 0)))
+}
+
+/// Packets that the interface with this index in the network of `socket` was given to send, and dropped.
+pub(crate) fn dropped(socket: &mut Socket, index: u32) -> io::Result<u64> {
+    let answers = socket.ask(&Message::new(RTM_GETLINK, 0, &interface(index, 0, 0)))?;
+    let read = answers.iter().find_map(|answer| read_dropped(answer));
+    read.ok_or_else(|| io::Error::other(format!("the kernel tells no counters of interface {index}")))
+}
+
+fn read_dropped(answer: &[u8]) -> Option<u64> {
+    let stats = Attributes::of(answer.get(IFINFOMSG_BYTES..)?).find(IFLA_STATS64)?;
+    stats.get(TX_DROPPED_AT..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
 }
 
 /// Takes the loopback interface up.
@@ -152,4 +170,19 @@ fn interface(index: u32, flags: u32, change: u32) -> Vec<u8> {
 
 fn send(message: &Message) -> io::Result<()> {
     Socket::open()?.change(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_interface_dropped_is_the_eighth_counter() {
+        let counters: Vec<u8> = (1_u64..=24).flat_map(u64::to_ne_bytes).collect();
+        let mut answer = Message::new(RTM_NEWLINK, 0, &interface(3, 0, 0));
+        answer.attribute(IFLA_IFNAME, &c_string("wan0"));
+        answer.attribute(IFLA_STATS64, &counters);
+        assert_eq!(read_dropped(answer.body()), Some(8));
+        assert_eq!(read_dropped(&answer.body()[..80]), None, "cut short");
+    }
 }

@@ -1,9 +1,9 @@
-//! Requests to network devices for which there is no safe wrapper: naming a TUN, switching offloads off, packet
-//! socket options. All unsafe code of the devices is here.
+//! Requests to network devices for which there is no safe wrapper: naming a TUN, switching offloads off, options and
+//! counters of packet sockets. All unsafe code of the devices is here.
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, LinkAddr, SockFlag, SockType, SockaddrLike, socket};
@@ -13,6 +13,7 @@ const TUN_FLAGS: libc::c_short = 0x0001 | 0x1000;
 // linux/ethtool.h: generic receive, segmentation, TCP segmentation, scatter-gather, transmit checksum.
 const ETHTOOL_SWITCHES: [u32; 5] = [0x2c, 0x24, 0x1f, 0x19, 0x17];
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
+const PACKET_STATISTICS: libc::c_int = 6;
 
 /// Makes the TUN interface of this name in the calling thread's network namespace. A TUN offers no offloads unless
 /// asked to.
@@ -62,6 +63,25 @@ pub(super) fn ignore_own_packets(fd: &OwnedFd) -> io::Result<()> {
         )
     })?;
     Ok(())
+}
+
+/// Packets that found no room at a packet socket since the last time.
+pub(super) fn dropped(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    // `struct tpacket_stats`: packets, drops.
+    let mut counts = [0_u32; 2];
+    let mut length = libc::socklen_t::try_from(size_of_val(&counts)).map_err(io::Error::other)?;
+    // SAFETY: the kernel writes at most `length` bytes, which is the size of `counts`; both live through the call.
+    Errno::result(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_PACKET,
+            PACKET_STATISTICS,
+            counts.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    })?;
+    let [_, drops] = counts;
+    Ok(drops)
 }
 
 /// The address of an Ethernet neighbour behind an interface, for packets of a protocol (ETH_P_*).

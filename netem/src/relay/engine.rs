@@ -168,8 +168,7 @@ impl Engine {
                 }
                 Command::HealAll { done } => drop(done.send(cut(links, &Cuts::heal_all))),
                 Command::Links { done } => drop(done.send(Ok(links.report()))),
-                Command::Lateness { done } => drop(done.send(lateness.summary())),
-                Command::LatenessMark { done } => drop(done.send(lateness.mark())),
+                Command::LatenessMark { done } => drop(done.send(lateness.mark(0))),
                 // Every relay knows its hosts.
                 Command::Strays { done } => drop(done.send(Strays::default())),
                 Command::CpuTime { done } => drop(done.send(clock::thread_cpu())),

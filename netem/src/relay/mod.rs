@@ -191,5 +191,5 @@ fn start_thread(spec: &LabSpec, links: Links, doors: Vec<(TcpListener, Way)>) ->
     let thread =
         Builder::new().name("wan".to_string()).spawn(body).doing(|| "start the WAN's thread".to_string())?;
     let words = priority.recv().unwrap_or_default();
-    Ok(Wan { control: WanControl::new(sender, Some(bell), Names::of(spec)), thread, words })
+    Ok(Wan { control: WanControl::new(sender, Some(bell), Names::of(spec), Vec::new()), thread, words })
 }

@@ -1,10 +1,10 @@
 //! The handle to the running WAN: changes and reports. Every call is answered by the backend's own thread (in
 //! user space between two packets), so that a change is in force, for the next packet on, when the call returns.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use farquorum_config::{LinkShape, ShapeError, known};
@@ -13,7 +13,7 @@ use super::counters::LinkReport;
 use super::lateness::{Lateness, LatenessMark};
 use super::strays::Strays;
 use crate::clock;
-use crate::lab::LabSpec;
+use crate::lab::{Inlet, LabSpec};
 
 /// A request to the WAN was refused.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,6 @@ pub(crate) enum Command {
     Isolate { site: Site, cut: bool, done: Sender<Changed> },
     HealAll { done: Sender<Changed> },
     Links { done: Sender<Result<Vec<LinkReport>, WanError>> },
-    Lateness { done: Sender<Lateness> },
     LatenessMark { done: Sender<LatenessMark> },
     Strays { done: Sender<Strays> },
     CpuTime { done: Sender<Duration> },
@@ -108,11 +107,19 @@ pub struct WanControl {
     /// Wakes a thread that waits for packets too; none when it waits for commands only.
     bell: Option<Arc<UnixStream>>,
     names: Arc<Names>,
+    /// What the kernel drops before the WAN's thread sees it; none where it is not counted.
+    inlets: Arc<Mutex<Vec<Inlet>>>,
 }
 
 impl WanControl {
-    pub(crate) fn new(commands: SyncSender<Command>, bell: Option<UnixStream>, names: Names) -> WanControl {
-        WanControl { commands, bell: bell.map(Arc::new), names: Arc::new(names) }
+    pub(crate) fn new(
+        commands: SyncSender<Command>,
+        bell: Option<UnixStream>,
+        names: Names,
+        inlets: Vec<Inlet>,
+    ) -> WanControl {
+        let inlets = Arc::new(Mutex::new(inlets));
+        WanControl { commands, bell: bell.map(Arc::new), names: Arc::new(names), inlets }
     }
 
     /// Replaces the shape of a directed link between two clouds (or inside one, when both are the same).
@@ -159,12 +166,13 @@ impl WanControl {
 
     /// How late packets were handed over, against the time that the model gave; none are counted where the kernel does it.
     pub fn lateness(&self) -> Result<Lateness, WanError> {
-        self.ask(|done| Command::Lateness { done })
+        Ok(self.lateness_mark()?.until())
     }
 
     /// Marks the start of a period, for [`WanControl::lateness_since`].
     pub fn lateness_mark(&self) -> Result<LatenessMark, WanError> {
-        self.ask(|done| Command::LatenessMark { done })
+        let mark = self.ask(|done| Command::LatenessMark { done })?;
+        Ok(mark.with_lost(self.before_wan()?))
     }
 
     /// [`WanControl::lateness`] of the packets since a mark: whoever measures in this lab asks, and marks the result
@@ -175,7 +183,8 @@ impl WanControl {
 
     /// Packets that reached no link, by reason; none are counted where the kernel does it.
     pub fn strays(&self) -> Result<Strays, WanError> {
-        self.ask(|done| Command::Strays { done })
+        let strays = self.ask(|done| Command::Strays { done })?;
+        Ok(Strays { before_wan: self.before_wan()?, ..strays })
     }
 
     /// CPU time that the WAN's thread has used.
@@ -184,7 +193,23 @@ impl WanControl {
     }
 
     pub(super) fn stop(&self) -> Result<(), WanError> {
-        self.send(Command::Stop)
+        self.send(Command::Stop)?;
+        // They would keep the hosts' networks for as long as anybody keeps a handle.
+        self.inlets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
+    /// [`Inlet::narrow`] of a host. For tests only.
+    pub(crate) fn narrow(&self, host: usize) -> io::Result<()> {
+        let inlets = self.inlets.lock().unwrap_or_else(PoisonError::into_inner);
+        inlets.get(host).map_or(Ok(()), Inlet::narrow)
+    }
+
+    /// Packets that the kernel dropped on their way to the WAN, over all hosts.
+    fn before_wan(&self) -> Result<u64, WanError> {
+        let mut inlets = self.inlets.lock().unwrap_or_else(PoisonError::into_inner);
+        let dropped: Result<u64, _> = inlets.iter_mut().map(Inlet::dropped).sum();
+        dropped.map_err(|error| WanError::Backend(format!("read what the kernel dropped: {error}")))
     }
 
     fn timed(&self, command: impl FnOnce(Sender<Changed>) -> Command) -> Result<Duration, WanError> {

@@ -107,8 +107,9 @@ fn obey(traffic: &mut Traffic, commands: &Receiver<Command>, mut ear: &UnixStrea
                 let _ = done.send(Ok(()));
             }
             Command::Links { done } => drop(done.send(Ok(traffic.links.report()))),
-            Command::Lateness { done } => drop(done.send(traffic.lateness.summary())),
-            Command::LatenessMark { done } => drop(done.send(traffic.lateness.mark())),
+            Command::LatenessMark { done } => {
+                drop(done.send(traffic.lateness.mark(traffic.links.overload())))
+            }
             Command::Strays { done } => drop(done.send(traffic.strays)),
             Command::CpuTime { done } => drop(done.send(clock::thread_cpu())),
             Command::Stop => return false,

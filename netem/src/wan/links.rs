@@ -116,6 +116,11 @@ impl Links {
         self.links.iter().zip(self.cuts.pairs_per_link()).map(report).collect()
     }
 
+    /// Packets for which there was no memory, over all links.
+    pub(super) fn overload(&self) -> u64 {
+        self.links.iter().map(|link| link.counters.overload).sum()
+    }
+
     fn apply_cuts(&mut self) {
         for (link, cut) in self.links.iter_mut().zip(self.cuts.links()) {
             link.model.set_cut(*cut);

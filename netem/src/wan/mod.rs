@@ -48,7 +48,7 @@ pub(crate) use priority::raise as raise_priority;
 pub use strays::Strays;
 
 use crate::error::{Doing, LabError};
-use crate::lab::LabSpec;
+use crate::lab::{Inlet, LabSpec};
 use engine::Engine;
 
 /// Commands that wait for the WAN: callers wait for the reply, so more would only be more waiting threads.
@@ -64,8 +64,8 @@ pub(crate) struct Wan {
 }
 
 impl Wan {
-    /// Starts the user-space WAN's thread. Every link is shaped before the first packet.
-    pub(crate) fn start(spec: &LabSpec, ports: Ports) -> Result<Wan, LabError> {
+    /// Starts the user-space WAN's thread. Every link is shaped before the first packet. `inlets` are those of `ports`.
+    pub(crate) fn start(spec: &LabSpec, ports: Ports, inlets: Vec<Inlet>) -> Result<Wan, LabError> {
         let (bell, ear) = UnixStream::pair().doing(|| "make a socket pair".to_string())?;
         for end in [&bell, &ear] {
             end.set_nonblocking(true)
@@ -84,7 +84,7 @@ impl Wan {
             .spawn(body)
             .doing(|| "start the WAN's thread".to_string())?;
         let priority = priority.recv().unwrap_or_default();
-        let control = WanControl::new(sender, Some(bell), Names::of(spec));
+        let control = WanControl::new(sender, Some(bell), Names::of(spec), inlets);
         Ok(Wan { control, thread, words: priority })
     }
 

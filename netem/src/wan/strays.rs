@@ -1,4 +1,5 @@
-//! Packets that reach no link: why, how many, and how many of their senders were told. Pure.
+//! Packets that reach no link: why, how many, and how many of their senders were told. Pure; what the kernel drops before
+//! the WAN reads it is added where that is read ([`super::control`]).
 
 use serde::Serialize;
 
@@ -14,6 +15,9 @@ const INTERVAL_NS: u64 = 1_000_000_000 / MESSAGES_PER_S;
 /// Packets that went nowhere since the start, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Strays {
+    /// Dropped by the kernel before the WAN read them, since the queue between a host and the WAN was full. Not part of
+    /// the emulation: a run where this is not zero asks for more than the emulator can carry.
+    pub before_wan: u64,
     /// The source was not the sender's own address.
     pub spoofed: u64,
     /// No host has the destination.

@@ -18,6 +18,7 @@ mod icmp;
 mod kernel;
 mod life;
 mod network;
+mod overrun;
 mod streams;
 
 use std::process::ExitCode;
@@ -72,6 +73,14 @@ const CASES: &[Case] = &[
     Case {
         name: "tcp_carries_bulk_over_veth",
         run: || harness::inside(User::Caller, || streams::bulk(Some(DeviceKind::Packet))),
+    },
+    Case {
+        name: "what_an_overrun_device_drops_is_counted",
+        run: || harness::inside(User::Caller, || overrun::counted(None)),
+    },
+    Case {
+        name: "what_an_overrun_device_drops_is_counted_over_veth",
+        run: || harness::inside(User::Caller, || overrun::counted(Some(DeviceKind::Packet))),
     },
     Case {
         name: "a_removed_device_harms_nobody",

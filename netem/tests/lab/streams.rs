@@ -98,6 +98,7 @@ pub(crate) fn bulk(kind: Option<DeviceKind>) {
     let counters = link.counters;
     assert!(counters.offered_bytes <= counters.offered * 1_500 && counters.offered_bytes > BYTES as u64);
     assert_eq!((counters.overload, counters.refused), (0, 0));
+    assert_eq!(lab.control().strays().expect("a WAN").before_wan, 0);
     lab.stop();
 }
 
