@@ -88,6 +88,12 @@ impl Flight {
         self.heap.peek().map(|Reverse((at_ns, ..))| *at_ns)
     }
 
+    /// Packets in flight.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// The next packet, when it is due; hand it to [`Flight::land`] afterwards.
     pub(super) fn pop_due(&mut self, now_ns: u64) -> Option<Due> {
         if self.next_ns()? > now_ns {
