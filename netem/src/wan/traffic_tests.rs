@@ -16,7 +16,7 @@ use super::super::control::Site;
 use super::super::counters::Counters;
 use super::super::flight::IN_FLIGHT_MAX;
 use super::super::packet::tests::packet;
-use super::super::packet::{Header, take_hop};
+use super::super::packet::{HEADER_BYTES_V4, HEADER_BYTES_V6, Header, checksum, take_hop};
 use super::*;
 use crate::allocations;
 use crate::lab::{Port, ipv6_of};
@@ -342,4 +342,84 @@ fn packets_beyond_the_memory_of_the_lab_are_counted() {
     let overload = counters(&traffic).overload;
     assert_eq!((traffic.flight.len(), overload), (IN_FLIGHT_MAX, 2 * outside.sent - most));
     assert_eq!(traffic.links.overload(), overload);
+}
+
+type Address = fn(u8, u8) -> IpAddr;
+
+/// Addresses of a protocol, and the length of its header.
+const FAMILIES: [(Address, usize); 2] = [(v4, HEADER_BYTES_V4), (v6, HEADER_BYTES_V6)];
+
+/// Sends a packet over a link without delay, which must deliver it twice.
+fn twice(traffic: &mut Traffic, ports: &Ports, hosts: &[UnixDatagram], sent: &[u8]) -> [Vec<u8>; 2] {
+    hosts[0].send(sent).unwrap();
+    assert!(traffic.read(ports, 0));
+    traffic.deliver(ports);
+    let both = [(); 2].map(|()| received(&hosts[3]).expect("a packet and its copy"));
+    assert_eq!(received(&hosts[3]), None, "more than a packet and its copy");
+    both
+}
+
+#[test]
+fn a_copy_is_its_original_byte_for_byte() {
+    for (address, _) in FAMILIES {
+        let (mut traffic, ports, hosts) = lab();
+        traffic.links.set_shape(0, 1, LinkShape { duplicate: 1.0, ..LinkShape::default() });
+        for number in 0..50_u8 {
+            let mut sent =
+                packet(address(10, 11), address(20, 12), 64, &vec![number; 9 + usize::from(number)]);
+            let both = twice(&mut traffic, &ports, &hosts, &sent);
+            take_hop(&mut sent);
+            assert_eq!(both, [sent.clone(), sent]);
+        }
+        assert_eq!(counters(&traffic).duplicated, 50);
+    }
+}
+
+/// The header stays right, one bit of what it carries is another, and nobody makes its checksum right again. A copy is
+/// damaged in the same place.
+#[test]
+fn a_damaged_packet_differs_in_one_bit_of_what_it_carries() {
+    for (address, header) in FAMILIES {
+        let (mut traffic, ports, hosts) = lab();
+        traffic.links.set_shape(0, 1, LinkShape { duplicate: 1.0, corrupt: 1.0, ..LinkShape::default() });
+        let mut places = std::collections::BTreeSet::new();
+        for number in 0..100 {
+            let mut sent = packet(address(10, 11), address(20, 12), 64, &[number; 60]);
+            let [damaged, copy] = twice(&mut traffic, &ports, &hosts, &sent);
+            take_hop(&mut sent);
+            assert_eq!(damaged, copy);
+            assert_eq!((damaged.len(), &damaged[..header]), (sent.len(), &sent[..header]));
+            let differing = sent.iter().zip(&damaged).map(|(sent, got)| (sent ^ got).count_ones());
+            assert_eq!(differing.sum::<u32>(), 1, "packet {number}");
+            assert_ne!(checksum([&sent[header..]]), checksum([&damaged[header..]]));
+            places.extend(sent.iter().zip(&damaged).position(|(sent, got)| sent != got));
+        }
+        // 60 bytes, 100 draws: on average 48 of them are hit.
+        assert!(places.len() > 25, "always the same places: {places:?}");
+        assert_eq!(counters(&traffic).corrupted, 100);
+    }
+}
+
+#[test]
+fn packets_overtake_on_request_only() {
+    for (reorder, in_order) in [(0.0, true), (0.2, false)] {
+        let (mut traffic, ports, hosts) = lab();
+        let jitter = Some(Jitter::normal(5.0));
+        traffic.links.set_shape(
+            0,
+            1,
+            LinkShape { delay_ms: 1_000.0, jitter, reorder, ..LinkShape::default() },
+        );
+        let sent: Vec<_> =
+            (0..200_u8).map(|number| packet(v4(10, 11), v4(20, 12), 64, &[number; 20])).collect();
+        for packet in &sent {
+            hosts[0].send(packet).unwrap();
+            assert!(traffic.read(&ports, 0));
+        }
+        let due = std::iter::from_fn(|| traffic.flight.pop_due(u64::MAX));
+        let mut numbers: Vec<u8> = due.map(|due| due.packet()[HEADER_BYTES_V4]).collect();
+        assert_eq!(numbers.is_sorted(), in_order, "{numbers:?}");
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..200), "each arrives once");
+    }
 }
