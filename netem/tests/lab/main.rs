@@ -19,6 +19,7 @@ mod kernel;
 mod life;
 mod network;
 mod overrun;
+mod priority;
 mod streams;
 
 use std::process::ExitCode;
@@ -68,6 +69,14 @@ const CASES: &[Case] = &[
     Case {
         name: "a_change_lets_no_packet_pass_early",
         run: || harness::inside(User::Caller, streams::live_change),
+    },
+    Case {
+        name: "the_thread_is_scheduled_as_reported",
+        run: || harness::inside(User::Caller, || priority::as_reported(priority::Right::AsItIs)),
+    },
+    Case {
+        name: "the_thread_is_scheduled_as_reported_without_a_right",
+        run: || harness::inside(User::Nobody, || priority::as_reported(priority::Right::Taken)),
     },
     Case { name: "tcp_carries_bulk", run: || harness::inside(User::Caller, || streams::bulk(None)) },
     Case {
