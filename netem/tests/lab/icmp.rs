@@ -127,11 +127,11 @@ fn gateways(lab: &Lab, cloud: &str) -> [IpAddr; 2] {
 }
 
 /// Both addresses of a host.
-fn addresses(host: &HostSpec) -> [IpAddr; 2] {
+pub(crate) fn addresses(host: &HostSpec) -> [IpAddr; 2] {
     [host.address.into(), host.ipv6().into()]
 }
 
-fn socket(lab: &Lab, address: IpAddr, host: &str) -> UdpSocket {
+pub(crate) fn socket(lab: &Lab, address: IpAddr, host: &str) -> UdpSocket {
     let making = in_netns(lab.netns(host).expect("a host"), move || UdpSocket::bind((address, 0)));
     making.expect("a thread").join().expect("no panic").expect("a namespace").expect("a socket")
 }

@@ -68,7 +68,19 @@ const CASES: &[Case] = &[
     Case { name: "cuts_have_one_direction", run: || harness::inside(User::Caller, network::cuts) },
     Case {
         name: "a_change_lets_no_packet_pass_early",
-        run: || harness::inside(User::Caller, streams::live_change),
+        run: || harness::inside(User::Caller, || streams::live_change(false)),
+    },
+    Case {
+        name: "a_change_lets_no_packet_of_ipv6_pass_early",
+        run: || harness::inside(User::Caller, || streams::live_change(true)),
+    },
+    Case {
+        name: "a_cut_holds_from_its_return_on",
+        run: || harness::inside(User::Caller, || streams::live_cuts(false)),
+    },
+    Case {
+        name: "a_cut_holds_from_its_return_on_for_ipv6",
+        run: || harness::inside(User::Caller, || streams::live_cuts(true)),
     },
     Case {
         name: "the_thread_is_scheduled_as_reported",
