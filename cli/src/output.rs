@@ -36,6 +36,11 @@ pub(crate) fn print<T: Show>(format: Format, data: &T) -> Result<(), Failure> {
     write_line(&text)
 }
 
+/// Lines below what was measured: why it does not count.
+pub(crate) fn not_valid(doubts: &[String]) -> String {
+    doubts.iter().map(|why| format!("\nNOT VALID: {why}")).collect()
+}
+
 /// Writes a line to standard output; a closed pipe (`| head`) is not a failure.
 pub(crate) fn write_line(text: &str) -> Result<(), Failure> {
     use std::io::Write as _;

@@ -17,9 +17,9 @@ use super::demo_writer::{Window, Writer};
 use super::{job, job_watch, reference};
 use crate::args::Global;
 use crate::failure::{Failure, Kind};
-use crate::output::{self, Format, Show, bytes, rows, write_line};
+use crate::output::{self, Format, Show, bytes, not_valid, rows, write_line};
 use crate::runtime;
-use crate::sim::{self, Folder, LinkStatus, Lock, Request, Response, UpArgs};
+use crate::sim::{self, Folder, LinkStatus, Lock, Request, Response, UpArgs, Watch};
 
 /// Name of the demonstration's simulation: it does not disturb another one.
 const NAME: &str = "demo";
@@ -100,12 +100,14 @@ async fn act(
     let id = job::submit(&connection, &plan).await?;
     say(&format!("2. job {id}: counting the words of {} ({})", input.display(), bytes(total)))?;
 
+    let watch = Watch::begin(&folder.socket()?)?;
     let stop = CancellationToken::new();
     let writer = tokio::spawn(Writer::new(connection.cluster.clone()).run(stop.clone()));
     let killed = kill_leader_half_way(folder, &connection, id, say).await?;
     let job = job_watch::until_over(&connection, id, |_| ()).await?;
     stop.cancel();
     let window = writer.await.map_err(Failure::failed)?;
+    let invalid_reasons = watch.end(&folder.socket()?)?.doubts;
 
     let parts = fetch(&connection, &job).await?;
     let identical = parts == reference::parts(&expected, REDUCERS);
@@ -123,6 +125,7 @@ async fn act(
         window,
         top,
         links: links(folder)?,
+        invalid_reasons,
     })
 }
 
@@ -203,6 +206,8 @@ struct Report {
     top: Vec<(String, u64)>,
     /// Links between clouds, with what crossed them.
     links: Vec<LinkStatus>,
+    /// Why the times do not count; empty when they do.
+    invalid_reasons: Vec<String>,
 }
 
 impl Show for Report {
@@ -222,13 +227,14 @@ impl Show for Report {
         let links = rows(["FROM", "TO", "DELIVERED", "PACKETS", "DROPPED"], self.links.iter().map(link));
         format!(
             "4. published after {:.1} s, {} attempts lost on the way; {} parts, byte for byte {verdict} a single process\
-             \n   writes: {} acknowledged; none for {} ms after {} was killed\n\n{words}\n\n5. what crossed the clouds\n\n{links}",
+             \n   writes: {} acknowledged; none for {} ms after {} was killed\n\n{words}\n\n5. what crossed the clouds\n\n{links}{}",
             std::time::Duration::from_millis(self.took_ms).as_secs_f64(),
             self.failed_attempts,
             self.parts,
             self.window.acknowledged,
             self.window.longest_ms,
             self.killed,
+            not_valid(&self.invalid_reasons),
         )
     }
 }

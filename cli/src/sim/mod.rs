@@ -29,6 +29,7 @@ mod supervisor;
 mod trace;
 mod up;
 mod verbs;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ pub(crate) use protocol::{LinkStatus, Request, Response, SimStatus};
 pub(crate) use socket::ask;
 pub(crate) use up::{UpArgs, up};
 pub(crate) use verbs::take_down;
+pub(crate) use watch::Watch;
 
 use crate::args::Global;
 use crate::failure::Failure;

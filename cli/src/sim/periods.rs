@@ -1,5 +1,5 @@
-//! Periods of the emulator's lateness: who measures asks at the start and at the end, and results of a period in which
-//! packets were late do not count.
+//! Periods of the emulator: who measures asks at the start and at the end, and results of a period in which packets
+//! were late or lost do not count.
 
 use std::collections::BTreeMap;
 

@@ -76,9 +76,9 @@ pub(crate) enum Request {
     Signal(i32),
     /// Measure every directed pair against its configuration.
     Check,
-    /// How late packets were in the period that an earlier answer began; without one, since the start. Each answer
+    /// How the emulator did in the period that an earlier answer began; without one, since the start. Each answer
     /// begins a new period.
-    Lateness {
+    Period {
         /// Number of the earlier answer.
         since: Option<u64>,
     },
@@ -118,14 +118,14 @@ pub(crate) enum Response {
     Exited(i32),
     /// Answer to `Check`.
     Checked(Checked),
-    /// Answer to `Lateness`.
-    Lateness {
+    /// Answer to `Period`.
+    Period {
         /// Number of this answer, to ask for the period from here on.
         mark: u64,
-        /// 99th percentile of how late packets were delivered, microseconds; none when the backend sees no packet.
-        p99_us: Option<f64>,
-        /// Whether that is within `lab.lateness_p99_max_ms`.
-        valid: bool,
+        /// False when the backend sees no packet.
+        lateness_known: bool,
+        /// Why what was measured in the period does not count, in words.
+        invalid_reasons: Vec<String>,
     },
     /// A program was not started.
     NotStarted {
@@ -152,8 +152,10 @@ pub(crate) struct Checked {
     pub(crate) problems: Vec<String>,
     /// How late the emulator delivered packets meanwhile, 99th percentile, microseconds; none when nobody looked.
     pub(crate) lateness_p99_us: Option<f64>,
-    /// Whether that is within `lab.lateness_p99_max_ms`.
+    /// Whether results of this time count: it was within `lab.lateness_p99_max_ms` and lost nothing itself.
     pub(crate) lateness_valid: bool,
+    /// Why they do not, in words.
+    pub(crate) invalid_reasons: Vec<String>,
 }
 
 /// One directed pair against its configuration.
@@ -197,8 +199,11 @@ pub(crate) struct SimStatus {
     pub(crate) lateness_p50_us: Option<f64>,
     /// 99th percentile.
     pub(crate) lateness_p99_us: Option<f64>,
-    /// Whether that is within `lab.lateness_p99_max_ms`; otherwise what was measured in this simulation is invalid.
+    /// Whether what was measured over its whole time counts: that is within `lab.lateness_p99_max_ms`, and the emulator
+    /// lost nothing itself.
     pub(crate) lateness_valid: bool,
+    /// Why it does not, in words.
+    pub(crate) invalid_reasons: Vec<String>,
 }
 
 /// A host of the simulation.

@@ -9,6 +9,7 @@ use farquorum_netem::wan::{Counters, LinkReport};
 
 use super::network::Network;
 use super::protocol::{Checked, HostStatus, LinkStatus, PairCheck};
+use super::watch::doubts;
 
 /// Tries of the self-test: the first on a quiet machine, all of them on one that compiles something.
 const SELF_TESTS_MAX: usize = 5;
@@ -87,6 +88,7 @@ pub(crate) fn check(network: &Network, lateness_p99_max: Duration) -> Result<Che
         problems,
         lateness_p99_us: lateness.known().map(|known| known.p99_us),
         lateness_valid: lateness.valid(lateness_p99_max),
+        invalid_reasons: doubts(&lateness, lateness_p99_max),
     })
 }
 

@@ -1,7 +1,7 @@
 //! The tables of `farquorum sim`.
 
 use super::protocol::{Checked, HostStatus, LinkStatus, PairCheck, SimStatus};
-use crate::output::{Show, bytes, rows};
+use crate::output::{Show, bytes, not_valid, rows};
 
 impl Show for SimStatus {
     fn table(&self) -> String {
@@ -27,8 +27,8 @@ impl Show for SimStatus {
             (Some(p50), Some(p99)) => format!("delivers late by {p50:.0} us (p50), {p99:.0} us (p99)"),
             _ => NOT_KNOWN.to_owned(),
         };
-        let valid = invalid(self.lateness_valid);
-        format!("{hosts}\n\n{}{changed}\n\nemulator: {}; {late}{valid}", links(&self.links), self.backend)
+        let doubts = not_valid(&self.invalid_reasons);
+        format!("{hosts}\n\n{}{changed}\n\nemulator: {}; {late}{doubts}", links(&self.links), self.backend)
     }
 }
 
@@ -58,17 +58,12 @@ impl Show for Checked {
         let late = self.lateness_p99_us;
         let late =
             late.map_or_else(|| NOT_KNOWN.to_owned(), |us| format!("delivers late by {us:.0} us (p99)"));
-        format!("{}\n\nemulator: {late}{}", pairs(&self.pairs), invalid(self.lateness_valid))
+        format!("{}\n\nemulator: {late}{}", pairs(&self.pairs), not_valid(&self.invalid_reasons))
     }
 }
 
 /// Said where no packet was looked at: the kernel's own netem keeps no account.
 const NOT_KNOWN: &str = "how late it delivers is not known";
-
-/// What an emulator that is too late means.
-fn invalid(valid: bool) -> &'static str {
-    if valid { "" } else { ": beyond lab.lateness_p99_max_ms, results of this time are INVALID" }
-}
 
 /// The table of a self-test.
 fn pairs(pairs: &[PairCheck]) -> String {

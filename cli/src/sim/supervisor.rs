@@ -15,6 +15,7 @@ use super::periods::Periods;
 use super::process::{Process, Program};
 use super::protocol::{LEADER, NOTHING_RUNS, Request, Response, SimStatus};
 use super::reaper::Reaper;
+use super::watch::doubts;
 use super::{report, server};
 
 /// What the front process prepared.
@@ -79,9 +80,9 @@ impl Supervisor {
         let result = match request {
             Request::Status => return self.status(),
             Request::Check => return self.check(),
-            Request::Lateness { since } => return self.lateness(*since),
+            Request::Period { since } => return self.period(*since),
             Request::Link { from, to, change } => self.change_link(from, to, change),
-            Request::Cut { from, to } => wan(self.control.cut(from, to)),
+            Request::Cut { from, to } => self.cut(from, to),
             Request::Heal { from: Some(from), to: Some(to) } => wan(self.control.heal(from, to)),
             Request::Heal { from: Some(name), to: None } => wan(self.control.rejoin(name)),
             Request::Heal { .. } => wan(self.control.heal_all()),
@@ -122,21 +123,22 @@ impl Supervisor {
                 lateness_p50_us: lateness.known().map(|known| known.p50_us),
                 lateness_p99_us: lateness.known().map(|known| known.p99_us),
                 lateness_valid: lateness.valid(self.plan.lateness_p99_max),
+                invalid_reasons: doubts(&lateness, self.plan.lateness_p99_max),
             })),
             Err(error) => Response::Error { usage: false, message: error.to_string() },
         }
     }
 
-    fn lateness(&self, since: Option<u64>) -> Response {
-        let mark = match self.control.lateness_mark() {
-            Ok(mark) => mark,
+    fn period(&self, since: Option<u64>) -> Response {
+        let now = match self.control.lateness_mark() {
+            Ok(now) => now,
             Err(error) => return Response::Error { usage: false, message: error.to_string() },
         };
-        match self.periods.lock().unwrap_or_else(PoisonError::into_inner).end(since, mark) {
-            Ok((mark, lateness)) => Response::Lateness {
+        match self.periods.lock().unwrap_or_else(PoisonError::into_inner).end(since, now) {
+            Ok((mark, lateness)) => Response::Period {
                 mark,
-                p99_us: lateness.known().map(|known| known.p99_us),
-                valid: lateness.valid(self.plan.lateness_p99_max),
+                lateness_known: lateness.known().is_some(),
+                invalid_reasons: doubts(&lateness, self.plan.lateness_p99_max),
             },
             Err(message) => Response::Error { usage: true, message },
         }
@@ -162,6 +164,14 @@ impl Supervisor {
         })?;
         let shape = change.apply(&current.shape).map_err(|error| error.to_string())?;
         wan(self.control.set_link(from, to, shape))
+    }
+
+    /// A host reaches itself without the network. (A cloud and itself are a link like others.)
+    fn cut(&self, from: &str, to: &str) -> Result<Option<u64>, String> {
+        if from == to && self.plan.hosts.iter().any(|host| host.name == from) {
+            return Err(format!("{from} to itself cannot be cut: that never crosses the network"));
+        }
+        wan(self.control.cut(from, to))
     }
 
     /// Nobody who asks for something else waits for the end of the old process.

@@ -15,6 +15,7 @@
 mod cluster;
 pub(crate) mod held;
 mod http;
+pub(crate) mod late;
 pub(crate) mod machine;
 mod objects;
 pub(crate) mod ran;

@@ -82,6 +82,18 @@ impl Terminal {
         }
     }
 
+    /// Reads until the screen has shown `text`, and gives everything until then: a progress bar makes no lines.
+    pub(crate) fn await_text(&mut self, text: &str) -> String {
+        let mut seen = String::new();
+        let mut bytes = [0; 256];
+        while !seen.contains(text) {
+            let count = self.screen.read(&mut bytes).unwrap_or_default();
+            assert!(count > 0, "ended without {text:?}:\n{seen}");
+            seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+        seen
+    }
+
     /// Presses keys.
     pub(crate) fn press(&mut self, keys: &[u8]) {
         self.screen.get_mut().write_all(keys).unwrap();

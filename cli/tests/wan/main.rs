@@ -7,6 +7,7 @@
     reason = "this is test code; Clippy takes only the test functions themselves for it"
 )]
 
+mod bench;
 #[path = "../lab/mod.rs"]
 mod lab;
 mod leftovers;

@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use farquorum_baseline::{Record, SCHEMA, Series};
+use farquorum_baseline::{Dimensions, Record, Series, rfc3339};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::lab::machine::{interruptible, signal, supervisor};
-use crate::lab::{Sim, file, text};
+use crate::lab::ran::run;
+use crate::lab::terminal::Terminal;
+use crate::lab::{BINARY, Sim, file, late, text};
 
 /// Pairs of clouds of preset `seed`, and their round trips, ms.
 const SEED: [(&str, &str, f64); 3] = [("aws", "gcp", 50.0), ("aws", "azure", 75.0), ("gcp", "azure", 60.0)];
@@ -20,6 +23,10 @@ const SEED: [(&str, &str, f64); 3] = [("aws", "gcp", 50.0), ("aws", "azure", 75.
 /// What the slowest round trips of links without jitter may be above the median. A probe that waits in its sender for an
 /// acknowledgement waits for the next probe at least, 57 ms on the slowest link of preset `world`.
 const PROBES_WAIT_MS: f64 = 40.0;
+
+/// Share by which a quantile of the fitted network may differ from the recorded one (MEAS-4).
+const FITTED: [(&str, f64); 2] = [("p50", 0.02), ("p90", 0.05)];
+const FITTED_P99: f64 = 0.1;
 
 /// Every directed pair.
 fn directed() -> impl Iterator<Item = (&'static str, &'static str, f64)> {
@@ -80,6 +87,7 @@ fn the_nodes_know_how_far_apart_they_are() {
     matrix_is_printed(&sim);
     a_record_holds_what_was_asked_for(&sim);
     links_changed_live_are_a_dimension(&sim);
+    a_cluster_without_a_simulation_is_a_real_network(&sim);
 }
 
 /// The last table of `farquorum status`: a row and a column for each node, `-` where there is no link.
@@ -116,12 +124,7 @@ fn a_record_holds_what_was_asked_for(sim: &Sim) {
     obeys_the_schema(&out);
     assert_eq!((record.incomplete.as_deref(), printed["complete"].as_bool()), (None, Some(true)));
     assert_eq!(printed["valid"].as_bool(), Some(record.invalid.is_empty()));
-    let dimensions = &record.dimensions;
-    assert_eq!((dimensions.preset.as_str(), dimensions.config_sha256.len()), ("seed", 64));
-    assert!(!dimensions.kernel.is_empty() && dimensions.processors > 0 && !dimensions.backend.is_empty());
-    let labels: BTreeSet<&str> = dimensions.clouds.iter().map(|cloud| cloud.label.as_str()).collect();
-    assert_eq!(labels, BTreeSet::from(["aws", "gcp", "azure"]));
-    assert_eq!(dimensions.more["leader"], "aws", "beside the operator");
+    says_under_what_it_was_made(sim, &record.dimensions);
 
     let titles: Vec<String> = record.series.iter().map(Series::title).collect();
     assert_eq!(titles.len(), 6 + 7, "{titles:?}");
@@ -152,10 +155,85 @@ fn a_record_holds_what_was_asked_for(sim: &Sim) {
     assert!(p50("election") > p50("transfer"), "an election waits for a timeout first");
 }
 
+/// When, by which program, where, with which configuration.
+fn says_under_what_it_was_made(sim: &Sim, dimensions: &Dimensions) {
+    let now = SystemTime::now();
+    assert!(dimensions.when <= rfc3339(now), "{}", dimensions.when);
+    assert!(dimensions.when >= rfc3339(now - Duration::from_secs(900)), "{}", dimensions.when);
+    assert_eq!(dimensions.version, env!("CARGO_PKG_VERSION"));
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    assert_eq!((dimensions.kernel.as_str(), dimensions.preset.as_str()), (kernel.trim(), "seed"));
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(dimensions.processors, processors);
+    assert_eq!(dimensions.backend, sim.json(&["sim", "status"])["backend"].as_str().unwrap());
+    let clouds = dimensions.clouds.iter().map(|cloud| (cloud.label.as_str(), cloud.region.as_str()));
+    let clouds: BTreeSet<(&str, &str)> = clouds.collect();
+    assert_eq!(clouds, BTreeSet::from([("aws", "us-east-1"), ("gcp", "us-east4"), ("azure", "eastus")]));
+    assert_eq!(dimensions.more["leader"], "aws", "beside the operator");
+    // Of the effective values, without where each came from.
+    let file = sim.folder().join("farquorum.toml");
+    let shown = sim.ok(&["config", "show", "--config", file.to_str().unwrap()]);
+    let mut digest = Sha256::new();
+    for line in shown.lines() {
+        digest.update(line.split_once("  # ").map_or(line, |(value, _)| value));
+        digest.update("\n");
+    }
+    assert_eq!(dimensions.config_sha256, hex::encode(digest.finalize()));
+}
+
+/// Without a simulation behind it: what it would do to a real deployment it does not, or only when it is told to.
+fn a_cluster_without_a_simulation_is_a_real_network(sim: &Sim) {
+    let context = std::fs::read_to_string(sim.context_file()).unwrap();
+    let (nodes, rest) = context.split_once("[sim]").unwrap();
+    assert!(!rest.contains("\n["), "the simulation is the context's last table: {context}");
+    let context = file(&sim.lab, "real.toml", nodes);
+    let out = sim.lab.state.path().join("deployment.json");
+    let real = |args: &[&str]| {
+        let mut command = sim.lab.command();
+        command.args([
+            "measure",
+            "--context",
+            &context,
+            "--blocks",
+            "1",
+            "--samples",
+            "10",
+            "--force",
+            "--out",
+        ]);
+        command.arg(&out).args(args);
+        run(command)
+    };
+    real(&[]).code(0);
+    let record = load(&out);
+    obeys_the_schema(&out);
+    let names: BTreeSet<&str> = record.series.iter().map(|series| series.name.as_str()).collect();
+    assert_eq!(
+        names,
+        BTreeSet::from(["rtt", "commit", "read", "read-stale"]),
+        "nothing that its users notice"
+    );
+    let dimensions = &record.dimensions;
+    assert_eq!((dimensions.backend.as_str(), dimensions.preset.as_str()), ("real network", ""));
+    assert!(!dimensions.more.contains_key("lateness"), "{dimensions:?}");
+    // The configuration is not known unless it is named.
+    assert_eq!(dimensions.config_sha256, "");
+    let config = sim.folder().join("farquorum.toml");
+    real(&["--only", "rtt", "--config", config.to_str().unwrap()]).code(0);
+    assert_eq!(load(&out).dimensions.config_sha256.len(), 64);
+    real(&["--only", "transfer"]).code(2).says(&["--disruptive"]);
+    real(&["--only", "transfer", "--disruptive", "--elections", "1"]).code(0);
+    assert_eq!(series(&load(&out), "transfer").samples.len(), 1);
+    real(&["--only", "election", "--disruptive"]).code(2).says(&["election"]);
+}
+
 /// The JSON on disk is what the published schema describes.
 fn obeys_the_schema(path: &Path) {
+    let mut published = std::process::Command::new(BINARY);
+    published.args(["measure", "--schema"]);
+    let published = run(published).code(0).json();
     let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
-    compiler.add_resource("record.json", serde_json::from_str(SCHEMA).unwrap()).unwrap();
+    compiler.add_resource("record.json", published).unwrap();
     let index = compiler.compile("record.json", &mut schemas).unwrap();
     let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     schemas.validate(&document, index).unwrap_or_else(|error| panic!("{error}\n{document:#}"));
@@ -185,6 +263,7 @@ fn links_changed_live_are_a_dimension(sim: &Sim) {
 #[test]
 fn what_cannot_be_measured_or_written_is_said() {
     let Some(sim) = Sim::up(&[]) else { return };
+    a_person_sees_how_far_it_is(&sim);
     bad_input_is_refused(&sim);
     an_interrupt_keeps_whole_blocks(&sim);
     a_full_disk_leaves_no_half_record(&sim);
@@ -211,6 +290,26 @@ fn bad_input_is_refused(sim: &Sim) {
         assert!(error.contains(says), "{args:?} does not say {says:?}: {error}");
     }
     assert_eq!(std::fs::read_to_string(there).unwrap(), "{}");
+}
+
+/// On a terminal: which block and quantity, what share is done, and how long it still takes; the bar is gone at the end.
+fn a_person_sees_how_far_it_is(sim: &Sim) {
+    let mut command =
+        sim.command(&["measure", "--only", "rtt", "--blocks", "2", "--samples", "200", "--out"]);
+    command.arg(sim.lab.state.path().join("bar.json")).env("TERM", "xterm").env_remove("NO_COLOR");
+    let mut terminal = Terminal::run(command);
+    terminal.await_text("block 1/2: rtt");
+    let second = terminal.await_text("block 2/2: rtt");
+    let left =
+        |word: &str| second.split(word).skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    assert!(second.contains(" %  ") && left("(left "), "{second}");
+    terminal.await_text("written: ");
+    let until = Instant::now() + Duration::from_secs(10);
+    while terminal.ended().is_none() {
+        assert!(Instant::now() < until, "it does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(terminal.ended().unwrap().success());
 }
 
 /// Interrupted when the first block is whole, and before it is.
@@ -290,16 +389,11 @@ fn a_late_emulator_makes_a_record_invalid(sim: &Sim) {
     command.arg("--out").arg(&out).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let emulator = supervisor(sim.lab.state.path()).unwrap();
-    while child.try_wait().unwrap().is_none() {
-        for stop in [Signal::SIGSTOP, Signal::SIGCONT] {
-            signal(emulator, stop);
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
+    late::until_it_ends(&mut child, emulator);
     let output = child.wait_with_output().unwrap();
     let (record, printed) = (load(&out), text(&output.stdout));
     assert!(output.status.success(), "the record is written all the same: {}", output.status);
-    assert!(record.invalid[0].starts_with("the emulated WAN delivered late by"), "{:?}", record.invalid);
+    assert!(record.invalid[0].starts_with(late::SAYS), "{:?}", record.invalid);
     assert!(printed.contains(&format!("NOT VALID: {}", record.invalid[0])), "{printed}");
 }
 
@@ -321,6 +415,8 @@ fn fitted_wrong() -> Option<String> {
     let sim = Sim::up(&["--preset", "world"])?;
     let out = sim.lab.state.path().join("real.json");
     let real = out.to_str().unwrap();
+    // A link whose tail is the network's own, and four whose tail is none.
+    sim.verb(&["link", "aws", "gcp", "--jitter-ms", "3", "--both"]);
     sim.ok(&["measure", "--only", "rtt", "--blocks", "2", "--samples", "500", "--out", real]);
     sim.down(false);
     let mut command = sim.lab.command();
@@ -343,10 +439,16 @@ fn fitted_wrong() -> Option<String> {
         let quantiles = quantity["quantiles"].as_array().unwrap();
         quantiles.iter().find(|judged| judged["quantile"] == name).unwrap().clone()
     };
-    let ms = |quantity: &Value, name| quantile(quantity, name)["a"].as_f64().unwrap();
+    let ms = |quantity: &Value, name, side| quantile(quantity, name)[side].as_f64().unwrap();
+    let off = |quantity: &Value, name| (ms(quantity, name, "b") / ms(quantity, name, "a") - 1.0).abs();
     let wrong = |quantity: &&Value| {
-        quantile(quantity, "p50")["verdict"] != "pass"
-            || ms(quantity, "p99") > ms(quantity, "p50") + PROBES_WAIT_MS
+        FITTED.iter().any(|(name, share)| off(quantity, name) > *share)
+            || ms(quantity, "p99", "a") > ms(quantity, "p50", "a") + PROBES_WAIT_MS
     };
-    quantities.iter().find(wrong).map(|quantity| format!("{quantity:#}"))
+    // The three slowest of 300 are the machine's where a link has no jitter. Where it has, one busy moment spoils one way.
+    let jittered =
+        quantities.iter().filter(|quantity| quantity["from"] != "azure" && quantity["to"] != "azure");
+    let tails: Vec<&Value> = jittered.filter(|quantity| off(quantity, "p99") <= FITTED_P99).collect();
+    let tail = tails.is_empty().then(|| format!("p99 of neither way between aws and gcp: {printed}"));
+    quantities.iter().find(wrong).map(|quantity| format!("{quantity:#}")).or(tail)
 }

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::lab::machine::{self, interruptible, signal};
 use crate::lab::ran::{Ran, run};
-use crate::lab::{Sim, file};
+use crate::lab::{Sim, file, late};
 
 #[test]
 fn every_scenario_that_ships_holds() {
@@ -25,8 +25,28 @@ fn every_scenario_that_ships_holds() {
         let held = printed.lines().filter(|line| line.contains("a write was acknowledged (after ")).count();
         assert_eq!(held, expectations, "{name}: {printed}");
     }
+    the_one_in_the_documentation_holds(&sim);
     sim.ok(&["sim", "check"]);
     assert_eq!(sim.ok(&["kv", "list", "scenario/"]), "no keys\n");
+}
+
+/// The file that docs/lab.md shows, as it stands there; it kills the leader and starts the same node again.
+fn the_one_in_the_documentation_holds(sim: &Sim) {
+    let documentation = include_str!("../../../docs/lab.md");
+    let (_, rest) = documentation.split_once("```yaml\n").unwrap();
+    let (script, _) = rest.split_once("```").unwrap();
+    let path = file(&sim.lab, "documented.yaml", script);
+    let starts = || {
+        let status = sim.json(&["sim", "status"]);
+        let hosts = status["hosts"].as_array().unwrap().iter().filter(|host| host["role"] == "node");
+        hosts.map(|host| (host["state"] == "running", host["starts"].as_u64().unwrap())).collect::<Vec<_>>()
+    };
+    let before = starts();
+    run(sim.command(&["sim", "play", &path])).code(0).prints(&["kill leader\n", "restart leader\n"]);
+    let again: Vec<bool> =
+        before.iter().zip(starts()).map(|(before, now)| now == (true, before.1 + 1)).collect();
+    assert_eq!(again.iter().filter(|again| **again).count(), 1, "{before:?}: one node was started again");
+    assert!(starts().iter().all(|(runs, _)| *runs), "every node runs");
 }
 
 /// What has changed is said to stay: by a scenario, and by a trace.
@@ -74,6 +94,15 @@ fn an_expectation_that_does_not_hold_ends_the_play_with_1() {
     play("silence.yaml", "- {at_s: 0, expect: {no_write_for_s: 5}}\n")
         .code(1)
         .says(&["expected no write for 5 s; one was acknowledged after "]);
+
+    // What held while the emulator was late does not count, and that is said.
+    let twice = "- {at_s: 0, expect: {write_within_s: 20}}\n- {at_s: 1, expect: {write_within_s: 20}}\n";
+    let script = file(&sim.lab, "late.yaml", format!("name: late\nsteps:\n{twice}"));
+    let mut command = sim.command(&["sim", "play", &script]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    late::until_it_ends(&mut child, machine::supervisor(sim.lab.state.path()).unwrap());
+    let says = format!("NOT VALID: {}", late::SAYS);
+    Ran::new(&command, child.wait_with_output().unwrap()).code(0).prints(&[&says]);
 
     // Silence counts only where somebody could have written. A worker may not.
     let silence = "- {at_s: 0, expect: {no_write_for_s: 1}}\n";

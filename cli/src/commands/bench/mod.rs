@@ -1,5 +1,5 @@
 //! `farquorum bench`: the figures of the README, measured here and now, in a simulation of its own with the preset
-//! `seed`. Prints what it saw with its dimensions; never judges.
+//! `seed`. Prints what it saw with its dimensions, and whether the emulated WAN kept its times; never judges the figures.
 
 mod cluster;
 mod wan;
@@ -17,9 +17,9 @@ use super::cluster::Connection;
 use super::measure::millis;
 use crate::args::Global;
 use crate::failure::Failure;
-use crate::output::{self, Show, rows};
+use crate::output::{self, Show, not_valid, rows};
 use crate::runtime;
-use crate::sim::{self, Folder, Request, Response, UpArgs};
+use crate::sim::{self, Folder, Request, Response, UpArgs, Watch};
 
 /// Name of the benchmark's simulation.
 const NAME: &str = "bench";
@@ -65,11 +65,13 @@ async fn measure(
     first.add(millis(begun.elapsed()));
     record.series.push(first);
     record.dimensions = dimensions(folder)?;
+    let watch = Watch::begin(&folder.socket()?)?;
     record.series.push(rtt_error(folder)?);
     record.series.extend(cluster::commit(&connection, args.commits, &folder.root).await?);
     record.series.push(cluster::assignment(&connection).await?);
     record.series.extend(cluster::throughput(folder, &connection, args.seconds).await?);
     record.series.extend(cluster::elections(folder, &connection, args.kills).await?);
+    record.invalid = watch.end(&folder.socket()?)?.doubts;
     Ok(())
 }
 
@@ -115,6 +117,8 @@ fn fsync(folder: &Path) -> Result<Series, Failure> {
 #[derive(Serialize)]
 struct Figures {
     dimensions: Dimensions,
+    /// Why what was measured in the simulation does not count; empty when it does.
+    invalid_reasons: Vec<String>,
     figures: Vec<Figure>,
 }
 
@@ -130,7 +134,11 @@ impl Figures {
     fn of(record: Record) -> Self {
         let figure =
             |series: Series| Figure { quantiles: series.quantiles(), name: series.name, unit: series.unit };
-        Self { dimensions: record.dimensions, figures: record.series.into_iter().map(figure).collect() }
+        Self {
+            dimensions: record.dimensions,
+            invalid_reasons: record.invalid,
+            figures: record.series.into_iter().map(figure).collect(),
+        }
     }
 }
 
@@ -157,8 +165,12 @@ impl Show for Figures {
             rows(["FIGURE", "SAMPLES", "MIN", "P50", "P90", "MAX", "UNIT"], self.figures.iter().map(row));
         let d = &self.dimensions;
         format!(
-            "{figures}\n\nversion {}, Linux {}, {} processors, {}",
-            d.version, d.kernel, d.processors, d.backend
+            "{figures}\n\nversion {}, Linux {}, {} processors, {}{}",
+            d.version,
+            d.kernel,
+            d.processors,
+            d.backend,
+            not_valid(&self.invalid_reasons)
         )
     }
 }

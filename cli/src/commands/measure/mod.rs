@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use farquorum_baseline::{Record, Series};
+use farquorum_baseline::{Record, SCHEMA, Series};
 use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
@@ -74,10 +74,16 @@ pub(crate) struct MeasureArgs {
     /// Replace what is there
     #[arg(long)]
     force: bool,
+    /// Print the JSON Schema of recordings, and measure nothing
+    #[arg(long, exclusive = true)]
+    schema: bool,
 }
 
 /// Measures, writes, shows. Exit code 130 when it was interrupted, 1 when something broke; whole blocks are kept.
 pub(crate) fn run(global: &Global, args: &MeasureArgs) -> Result<ExitCode, Failure> {
+    if args.schema {
+        return output::write_line(SCHEMA.trim_end()).map(|()| ExitCode::SUCCESS);
+    }
     let (written, ended) = runtime::block_on_until(|stop| measure(global, args, stop))?;
     if let Some(written) = written {
         output::print(global.output, &written)?;
@@ -111,7 +117,7 @@ pub(crate) async fn measure(
         None => connection.leader_cloud().await,
     };
     record.dimensions.more.insert("leader".to_owned(), leads.unwrap_or_default());
-    let mark = lab.as_ref().map(Lab::mark).transpose()?;
+    let watch = lab.as_ref().map(Lab::watch).transpose()?;
     let session = Session { connection, lab, plan, leader, begun: Instant::now(), bar: job_watch::bar(BAR) };
     let ended = tokio::select! {
         ended = session.blocks(&mut record) => ended,
@@ -127,8 +133,8 @@ pub(crate) async fn measure(
     if record.series.is_empty() {
         return Ok((None, ended.map_err(nothing)));
     }
-    if let (Some(lab), Some(mark)) = (&session.lab, mark) {
-        lab.judge(mark, &mut record)?;
+    if let (Some(lab), Some(watch)) = (&session.lab, &watch) {
+        lab.judge(watch, &mut record)?;
     }
     record.save(&path).map_err(Failure::failed)?;
     Ok((Some(Written::of(&record, &path)), ended))
@@ -161,6 +167,7 @@ impl MeasureArgs {
             leader: None,
             out: Some(out.to_owned()),
             force: true,
+            schema: false,
         }
     }
 

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::args::Global;
 use crate::commands::cluster::Connection;
 use crate::failure::{Failure, Kind};
-use crate::sim::{self, Request, Response, SimStatus};
+use crate::sim::{self, Request, Response, SimStatus, Watch};
 
 /// The simulation that runs the cluster.
 #[derive(Clone, Debug)]
@@ -41,25 +41,18 @@ impl Lab {
         Ok(hosts.filter(|host| host.role == "operator").map(|host| host.cloud).next())
     }
 
-    /// Begins a period for [`Self::doubts`].
-    pub(super) fn mark(&self) -> Result<u64, Failure> {
-        let (mark, _) = self.lateness(None)?;
-        Ok(mark)
+    /// Begins a period for [`Self::judge`].
+    pub(super) fn watch(&self) -> Result<Watch, Failure> {
+        Watch::begin(&self.control)
     }
 
-    /// Ends the period that began with `mark`: says in the record why it is not to be trusted, and what nobody knows.
-    pub(super) fn judge(&self, mark: u64, record: &mut Record) -> Result<(), Failure> {
-        let (_, late) = self.lateness(Some(mark))?;
-        match late {
-            Late::Unknown => {
-                record.dimensions.more.insert("lateness".to_owned(), "not known".to_owned());
-            }
-            Late::Within => {}
-            Late::Beyond { p99_us } => record.invalid.push(format!(
-                "the emulated WAN delivered late by {:.1} ms (p99), beyond lab.lateness_p99_max_ms",
-                p99_us / 1000.0
-            )),
+    /// Ends it: says in the record why it is not to be trusted, and what nobody knows.
+    pub(super) fn judge(&self, watch: &Watch, record: &mut Record) -> Result<(), Failure> {
+        let watched = watch.end(&self.control)?;
+        if !watched.lateness_known {
+            record.dimensions.more.insert("lateness".to_owned(), "not known".to_owned());
         }
+        record.invalid.extend(watched.doubts);
         let changed = changed(&self.status()?);
         if record.dimensions.more.get(LINKS_CHANGED) != changed.as_ref() {
             let now = changed.as_deref().unwrap_or("none");
@@ -69,29 +62,6 @@ impl Lab {
         }
         Ok(())
     }
-
-    /// The number of this moment, and how late packets were since an earlier one.
-    fn lateness(&self, since: Option<u64>) -> Result<(u64, Late), Failure> {
-        match sim::ask(&self.control, &Request::Lateness { since })? {
-            Response::Lateness { mark, p99_us: None, .. } => Ok((mark, Late::Unknown)),
-            Response::Lateness { mark, valid: true, .. } => Ok((mark, Late::Within)),
-            Response::Lateness { mark, p99_us: Some(p99_us), .. } => Ok((mark, Late::Beyond { p99_us })),
-            _ => Err(Failure::failed("the simulation's supervisor answered something else")),
-        }
-    }
-}
-
-/// How late the emulated WAN was, against `lab.lateness_p99_max_ms`.
-enum Late {
-    /// The backend sees no packets.
-    Unknown,
-    /// Early enough.
-    Within,
-    /// Too late.
-    Beyond {
-        /// 99th percentile, microseconds.
-        p99_us: f64,
-    },
 }
 
 /// The dimension that says what was changed on the links of a running simulation.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use farquorum_baseline::{Quantiles, Record, Series, samples_path};
 use serde::Serialize;
 
-use crate::output::{Show, rows};
+use crate::output::{Show, not_valid, rows};
 
 /// A record that was written, in short.
 #[derive(Serialize)]
@@ -77,9 +77,7 @@ impl Show for Written {
         );
         let mut text =
             format!("{series}\n\nwritten: {}\n         {}", self.record.display(), self.samples.display());
-        for reason in &self.invalid_reasons {
-            text.push_str(&format!("\nNOT VALID: {reason}"));
-        }
+        text.push_str(&not_valid(&self.invalid_reasons));
         if let Some(reason) = &self.incomplete_reason {
             text.push_str(&format!("\nNOT COMPLETE: {reason}"));
         }

@@ -20,6 +20,7 @@ use super::folder::Folder;
 use super::protocol::{HostStatus, LEADER, Request, Response};
 use super::ready;
 use super::socket::ask;
+use super::watch::Watch;
 use crate::commands::cluster::Connection;
 use crate::failure::{Failure, Kind};
 use crate::{output, runtime};
@@ -54,8 +55,17 @@ pub(crate) fn run(folder: &Folder, args: &PlayArgs) -> Result<ExitCode, Failure>
     // From the first line on an interrupt is answered.
     runtime::hold_interrupts()?;
     output::write_line(&script.name)?;
+    let control = folder.socket()?;
+    let watch = Watch::begin(&control)?;
     let played = runtime::block_on(play(folder, &script));
     forget(folder, &script);
+    match watch.end(&control) {
+        Ok(watched) => {
+            watched.doubts.iter().try_for_each(|why| output::write_line(&format!("NOT VALID: {why}")))?;
+        }
+        // What failed before says more.
+        Err(failure) => played.as_ref().map_or(Ok(()), |()| Err(failure))?,
+    }
     played.map(|()| ExitCode::SUCCESS).map_err(|failure| match failure.kind() {
         Kind::Interrupted => Failure::new(
             Kind::Interrupted,
