@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::lab::{Sim, text};
+use crate::lab::ran::run;
+use crate::lab::{Lab, Sim, file, text};
 
 /// Longest time that a change of a link may take, microseconds.
 const CHANGE_MAX_US: u64 = 10_000;
@@ -89,6 +90,32 @@ fn a_recorded_trace_is_played_to_its_end() {
 fn reaches(sim: &Sim, from: &str, address: &str) -> bool {
     let script = format!("exec 3<>/dev/tcp/{address}");
     sim.run(&["sim", "exec", from, "--", "timeout", "2", "bash", "-c", &script]).status.success()
+}
+
+/// SIM-4: what is not as configured is refused, by the start and by `sim check`, each with exit code 1 and what is wrong.
+#[test]
+fn a_network_that_is_not_as_configured_is_refused() {
+    let Some(lab) = Lab::enter() else { return };
+    let good = include_str!("../../../farquorum.toml");
+    // Probes wait for each other before this rate: no link can be as configured.
+    let slow = good.replacen("rtt_ms = 50", "rtt_ms = 50\nrate_mbit = 0.1", 1);
+    assert_ne!(slow, good);
+    let slow = file(&lab, "slow.toml", slow);
+    let sim = lab.adopt(&lab.name());
+    let start = run(sim.command(&["sim", "up", "--no-cluster", "--config", &slow])).code(1);
+    start.says(&["the emulated WAN is not as configured: ", "aws -> gcp: "]);
+    run(sim.command(&["sim", "status"])).code(3);
+
+    let sim = lab.up(&["--no-cluster"]);
+    sim.ok(&["sim", "check"]);
+    let more = "ip link add past0 type veth peer name past1 && ip link set past0 up";
+    let made = sim.run(&["sim", "exec", "worker-gcp-1", "--", "sh", "-c", more]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    run(sim.command(&["sim", "check"]))
+        .code(1)
+        .says(&["host worker-gcp-1 has a way around the WAN: interface past0 is up"]);
+    sim.ok(&["sim", "exec", "worker-gcp-1", "--", "ip", "link", "delete", "past0"]);
+    sim.ok(&["sim", "check"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::lab::ran::run;
 use crate::lab::terminal::{Stop, Terminal};
-use crate::lab::{BINARY, Lab, text};
+use crate::lab::{BINARY, Lab, Sim, file, text};
 
 #[test]
 fn two_simulations_run_side_by_side() {
@@ -41,6 +41,34 @@ fn two_simulations_run_side_by_side() {
     typo.says(&["no simulation named \"typo\" runs; running: ", &one.name]);
     one.down(true);
     assert_eq!(delay(two.json(&["sim", "status"])), 25.0, "the end of one is nothing to the other");
+}
+
+/// Ports, data and certificates of one are not those of the other.
+#[test]
+fn two_clusters_run_side_by_side() {
+    let Some(lab) = Lab::enter() else { return };
+    let sims = [lab.up(&[]), lab.up(&[])];
+    for sim in &sims {
+        sim.ok(&["kv", "set", "mine", &sim.name]);
+    }
+    for sim in &sims {
+        assert_eq!(sim.ok(&["kv", "get", "mine"]).trim(), sim.name);
+    }
+    // One's certificates are nothing to the other.
+    let [one, other] = &sims;
+    let context = std::fs::read_to_string(one.context_file()).unwrap();
+    let own = |sim: &Sim| sim.folder().join("certs").display().to_string();
+    let foreign = context.replace(&own(one), &own(other));
+    assert_ne!(foreign, context, "the context names its certificates by their path");
+    let foreign = file(&lab, "foreign.toml", foreign);
+    let refused = run({
+        let mut command = lab.command();
+        command.args(["kv", "get", "mine", "--timeout", "2", "--context", &foreign]);
+        command
+    });
+    refused.code(3);
+    one.down(true);
+    other.ok(&["kv", "set", "mine", "still"]);
 }
 
 #[test]

@@ -69,6 +69,38 @@ fn is_led(sim: &Sim, case: &Case) {
     assert!(nodes.iter().any(|node| node["name"] == status["leader"]), "{}: {status}", case.name);
 }
 
+/// SIM-8. The start itself fails when a link is not as configured; what is configured is what the preset says.
+#[test]
+fn every_preset_is_the_network_that_it_names() {
+    let Some(lab) = Lab::enter() else { return };
+    let printed = run({
+        let mut command = lab.command();
+        command.args(["sim", "presets", "-o", "json"]);
+        command
+    });
+    let presets = printed.code(0).json();
+    let presets = presets["presets"].as_array().unwrap();
+    assert_eq!(presets.len(), 8, "{presets:?}");
+    for preset in presets {
+        let name = preset["name"].as_str().unwrap();
+        let sim = lab.up(&["--no-cluster", "--preset", name]);
+        let checked = sim.json(&["sim", "check"]);
+        let pairs = checked["pairs"].as_array().unwrap();
+        assert_eq!(pairs.len(), 6, "{name}: {checked}");
+        for pair in pairs {
+            let named = preset["rtt_ms"].as_array().unwrap().iter().find(|rtt| {
+                let ends = [&rtt[0], &rtt[1]];
+                ends.contains(&&pair["from"]) && ends.contains(&&pair["to"])
+            });
+            let expected = named.map_or(&preset["across_ms"], |rtt| &rtt[2]).as_f64().unwrap();
+            let configured = pair["configured_ms"].as_f64().unwrap();
+            assert!((configured - expected).abs() < 1e-6, "{name}: {pair}, {expected} ms are published");
+        }
+        assert_eq!(sim.json(&["sim", "status"])["preset"], name);
+        sim.down(true);
+    }
+}
+
 #[test]
 fn without_a_cluster_there_is_a_network_and_nobody_to_kill() {
     let Some(lab) = Lab::enter() else { return };
