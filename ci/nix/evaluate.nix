@@ -1,12 +1,18 @@
 # Evaluates every module with `lib` alone. The result is plain data; ci/nix.sh compares it with the golden files.
-{ lib, root }:
+# `write`: name -> text -> the path of a file in the store. `mistakes`: name -> settings of a node that must be refused.
+{
+  lib,
+  root,
+  write ? name: _: "/nix/store/00000000000000000000000000000000-${name}",
+  mistakes ? { },
+}:
 let
   settings = builtins.fromTOML (builtins.readFile (root + "/farquorum.toml"));
   modules = root + "/nixos-modules";
-  # Builds nothing: what would be a store path is its name.
+  # Builds nothing: unless something writes them, what would be a store path is its name.
   pkgs = {
-    runCommand = name: _: _: "/nix/store/00000000000000000000000000000000-${name}";
-    writeShellScript = name: _: "/nix/store/00000000000000000000000000000000-${name}";
+    runCommand = name: environment: command: write name (builtins.toJSON environment + command);
+    writeShellScript = write;
     util-linux = "util-linux";
     e2fsprogs = "e2fsprogs";
     systemd = "systemd";
@@ -186,7 +192,8 @@ in
     gateway_without_room = badSettings { clouds = settings.clouds // { aws.network = "10.10.0.0/30"; }; };
     label_too_long = bad { dataDisk.label = "the-disk-of-the-control-plane"; };
     device_by_name = bad { dataDisk = { label = "farquorum-data"; blankDevice = "/dev/sdb"; }; };
-  };
+  }
+  // builtins.mapAttrs (_: bad) mistakes;
   # Well-formed hosts, all of the file: nothing is refused.
   accepted = lib.concatMap (m: failures (evaluate (node m.name))) settings.nodes
     ++ lib.concatMap (m: failures (evaluate (worker m.name))) settings.workers;

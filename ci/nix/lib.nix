@@ -49,6 +49,26 @@ rec {
     (if number < 16 then "" else toHexString (number / 16))
     + builtins.substring (number - number / 16 * 16) 1 "0123456789ABCDEF";
 
+  # Files and folders below one root; a folder stands for all that is in it.
+  fileset = {
+    unions = concatMap (set: if builtins.isList set then set else [ set ]);
+    toSource =
+      { root, fileset }:
+      let
+        missing = builtins.filter (path: !(builtins.pathExists path)) fileset;
+        within = folder: path: path == folder || hasPrefix "${folder}/" path;
+        wanted = map toString fileset;
+      in
+      if missing != [ ] then
+        throw "fileset: ${toString (builtins.head missing)} does not exist"
+      else
+        builtins.path {
+          name = "source";
+          path = root;
+          filter = path: _: builtins.any (one: within one path || within path one) wanted;
+        };
+  };
+
   mkOption = option: option // { _type = "option"; };
   mkEnableOption = what: mkOption { type = types.bool; default = false; description = "Whether to enable ${what}."; };
   literalExpression = text: text;
