@@ -1,9 +1,10 @@
 """Checks what must hold of any plan or state of these roots, whatever the configuration.
 
 Usage: properties.py check PLAN STATE --admin CIDR [--marker TEXT]   both from `terraform show -json`, before and after the apply
-       properties.py kept PLAN                                       no machine is changed or replaced
+       properties.py kept PLAN                                       no machine or data disk is changed or replaced
        properties.py renamed PLAN                                    nothing is made anew before its namesake is gone
        properties.py only PLAN CLOUD PEER [PEER ...]                 deletes of CLOUD; elsewhere only rules that named the peers
+       properties.py context OUTPUTS CONTEXT                         `context show -o json` of what was imported from OUTPUTS
        properties.py self-check PLAN STATE --admin CIDR              breaks the plan and state in each way, and expects to notice
 Ends with 1 and one line per finding. A finding names the resource, what it has and what it should have.
 """
@@ -16,7 +17,12 @@ import sys
 import rules
 import storage
 
-MACHINES = ("aws_instance", "google_compute_instance", "azurerm_linux_virtual_machine")
+# Each with the attribute that holds its type, and the type unless node_types and worker_types say otherwise.
+MACHINES = {"aws_instance": ("instance_type", "t3.medium"), "google_compute_instance": ("machine_type", "n1-standard-2"),
+            "azurerm_linux_virtual_machine": ("size", "Standard_B2s")}
+DISKS = ("aws_ebs_volume", "google_compute_disk", "azurerm_managed_disk")
+# What holds a voter's log in its place. On Google Cloud the machine itself names its disk.
+ATTACHED = (*DISKS, "aws_volume_attachment", "azurerm_virtual_machine_data_disk_attachment")
 BOOT_DATA = ("user_data", "user_data_base64", "custom_data", "metadata_startup_script")
 # The provider itself writes an account's keys into the state; the account refuses keys (shared_access_key_enabled = false).
 KEYS_REFUSED = "azurerm_storage_account"
@@ -85,6 +91,12 @@ def check_disk(address, kind, v):
         yield f"{address}: the root disk is not encrypted"
 
 
+def check_type(address, kind, v):
+    key, want = MACHINES.get(kind, (None, None))
+    if key and v[key] != want:
+        yield f"{address}: {v[key]}, expected {want}"
+
+
 def check_storage(address, kind, v):
     if kind == "aws_s3_bucket_versioning" and v["versioning_configuration"][0]["status"] != "Disabled":
         yield f"{address}: versioning is on"
@@ -124,7 +136,8 @@ def check_state(state, admins, nodes):
         yield from check_rule(address, kind, v, admins)
         yield from check_disk(address, kind, v)
         yield from check_storage(address, kind, v)
-        disks += kind in ("aws_ebs_volume", "google_compute_disk", "azurerm_managed_disk")
+        yield from check_type(address, kind, v)
+        disks += kind in DISKS
         if kind not in NO_SECRET and sensitive(r.get("sensitive_values"), v):
             yield f"{address}: a sensitive value in the state"
     if disks != nodes:
@@ -132,15 +145,23 @@ def check_state(state, admins, nodes):
 
 
 def check(plan, state, admins, marker=None):
-    nodes = state["values"]["outputs"]["farquorum_nodes"]["value"]
+    outputs = state["values"]["outputs"]
+    nodes, connectivity = outputs["farquorum_nodes"]["value"], outputs["farquorum_cluster"]["value"]["connectivity"]
+    wanted = plan["variables"].get("connectivity", {}).get("value")
     found = list(check_plan(plan, admins)) + list(check_state(state, admins, len(nodes)))
     found += storage.check(plan, state, {r["address"]: r["values"] for r in resources(state["values"]["root_module"])})
     found += rules.check({name: v.get("value") for name, v in plan["variables"].items()},
                          [{"index": None, **r} for r in resources(state["values"]["root_module"])])
+    if connectivity != wanted:
+        found.append(f"farquorum_cluster: connectivity is {connectivity}, expected {wanted}")
     for name, node in nodes.items():
         keys = ["api", "cloud", "id", "private_ip", "public_ip", "raft", "region"]
         if sorted(node) != keys or not all(node.values()):
             found.append(f"farquorum_nodes.{name}: has {sorted(node)}, expected a value for each of {keys}")
+        meets = "private_ip" if connectivity == "wireguard" else "public_ip"
+        for port, address in (("raft", node[meets]), ("api", node["public_ip"])):
+            if node[port].rpartition(":")[0] != address:
+                found.append(f"farquorum_nodes.{name}: {port} is {node[port]}, expected it at {address} ({connectivity})")
     for what, document in (("plan", plan), ("state", state)):
         if marker and marker in json.dumps(document):
             found.append(f"the planted marker stands in the {what}")
@@ -148,8 +169,20 @@ def check(plan, state, admins, marker=None):
 
 
 def kept(plan):
-    return [f"{c['address']}: {'+'.join(c['change']['actions'])}; a machine must not be touched by a new image"
-            for c in plan["resource_changes"] if c["type"] in MACHINES and c["change"]["actions"] != ["no-op"]]
+    kinds = (*MACHINES, *ATTACHED)
+    there = [c for c in plan["resource_changes"] if c["type"] in kinds]
+    # Of Google Cloud there is no attachment.
+    missing = {"machine": MACHINES, "data disk": DISKS}
+    return [f"{c['address']}: {'+'.join(c['change']['actions'])}; no machine or data disk may be touched by a new image"
+            for c in there if c["change"]["actions"] != ["no-op"]] + \
+        [f"no {what} is in the plan" for what, some in missing.items() if not any(c["type"] in some for c in there)]
+
+
+def context(outputs, shown):
+    """Operators reach every node at its public addresses, however the nodes meet."""
+    wanted = sorted((name, n["api"], n["public_ip"]) for name, n in outputs["farquorum_nodes"]["value"].items())
+    has = sorted((n["name"], n["grpc"], n["http"].rpartition(":")[0]) for n in shown["context"]["nodes"])
+    return [] if has == wanted else [f"the context has {has}, expected {wanted}"]
 
 
 def renamed(plan):
@@ -202,6 +235,9 @@ BREAKS = [
     ("aws_instance", {"root_block_device": [{"encrypted": False}]}, "root disk is not encrypted"),
     ("aws_instance", {"metadata_options": [{"http_tokens": "optional"}]}, "metadata version 1 is on"),
     ("aws_instance", {"user_data": "x"}, "user_data is set"),
+    ("aws_instance", {"instance_type": "t3.micro"}, "expected t3.medium"),
+    ("google_compute_instance", {"machine_type": "n1-standard-1"}, "expected n1-standard-2"),
+    ("azurerm_linux_virtual_machine", {"size": "Standard_B1s"}, "expected Standard_B2s"),
     ("google_compute_instance", {"metadata": {"startup-script": "x"}}, "metadata startup-script is set"),
     ("azurerm_linux_virtual_machine", {"custom_data": "x"}, "custom_data is set"),
     ("azurerm_linux_virtual_machine", {"admin_password": "x"}, "a sensitive value in the plan"),
@@ -232,16 +268,42 @@ def self_check(plan, state, admins):
     p["resource_changes"][0]["change"]["after"]["note"] = "MARKER"
     if not check(p, state, admins, "MARKER"):
         missed.append("not noticed: a planted marker")
-    machine = next(c for c in p["resource_changes"] if c["type"] in MACHINES)
-    machine["change"]["actions"] = ["delete", "create"]
-    if not kept(p):
-        missed.append("not noticed: a replaced machine")
+    # Nothing is touched; then one of each kind, and nothing at all.
+    p = {"resource_changes": [{**c, "change": {"actions": ["no-op"]}} for c in plan["resource_changes"]]}
+    if kept(p):
+        missed.append(f"a plan without changes is refused: {kept(p)}")
+    for kind in (*MACHINES, *ATTACHED):
+        touched = copy.deepcopy(p)
+        one = next(c for c in touched["resource_changes"] if c["type"] == kind)
+        one["change"]["actions"] = ["delete", "create"]
+        if not any(line.startswith(one["address"]) for line in kept(touched)):
+            missed.append(f"not noticed: a replaced {kind}")
+    if len(kept({"resource_changes": []})) != 2:
+        missed.append("not noticed: a plan without machines and data disks")
+    for port in ("api", "raft"):
+        s = copy.deepcopy(state)
+        node = s["values"]["outputs"]["farquorum_nodes"]["value"]["cp-aws-1"]
+        node[port] = f"{node['private_ip']}:1"
+        if not any(f"{port} is" in line for line in check(plan, s, admins)):
+            missed.append(f"not noticed: {port} at the private address")
+    s = copy.deepcopy(state)
+    s["values"]["outputs"]["farquorum_cluster"]["value"]["connectivity"] = "wireguard"
+    if not any("connectivity is wireguard" in line for line in check(plan, s, admins)):
+        missed.append("not noticed: another connectivity")
+    outputs = state["values"]["outputs"]
+    names = outputs["farquorum_nodes"]["value"]
+    shown = {"context": {"nodes": [{"name": n, "grpc": v["api"], "http": f"{v['public_ip']}:8080"} for n, v in names.items()]}}
+    if context(outputs, shown):
+        missed.append(f"a good context is refused: {context(outputs, shown)}")
+    shown["context"]["nodes"][0]["grpc"] = "10.10.0.11:50051"
+    if not context(outputs, shown):
+        missed.append("not noticed: a context with a private address")
     return missed
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("check", "kept", "renamed", "only", "self-check"))
+    parser.add_argument("what", choices=("check", "kept", "renamed", "only", "context", "self-check"))
     parser.add_argument("files", nargs="+")
     parser.add_argument("--admin", action="append", default=[])
     parser.add_argument("--marker")
@@ -254,6 +316,8 @@ def main():
         found = check(*documents, args.admin, args.marker)
     elif args.what == "self-check":
         found = self_check(*documents, args.admin)
+    elif args.what == "context":
+        found = context(*documents)
     elif args.what in ("kept", "renamed"):
         found = {"kept": kept, "renamed": renamed}[args.what](documents[0])
     else:
