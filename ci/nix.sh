@@ -134,5 +134,35 @@ for unit in farquorum-node farquorum-worker farquorum-gateway; do
         fail "$unit.service is more exposed than $most: systemd-analyze --offline=true security"
 done
 
+# 7. nftables takes the rules. NixOS puts them into its table's input chain, or into a table of the family that the module names.
+nft_takes() {
+    # Checked in a network namespace of its own, where one needs no root.
+    if ! said=$(unshare --map-root-user --net nft --check --file - <<<"$2" 2>&1); then
+        fail "nft does not take $1: $said"
+    fi
+}
+if ! command -v nft >/dev/null; then
+    [ "${CI:-}" != true ] || fail "nft is not installed: the firewall's rules were not checked"
+    echo "nix: nft is not installed: the firewall's rules were not checked" >&2
+elif ! unshare --map-root-user --net true 2>/dev/null; then
+    echo "nix: no network namespace is allowed here: the firewall's rules were not checked by nft" >&2
+else
+    tables=0
+    for file in "$work"/golden/*.nft; do
+        name=$(basename "$file")
+        case $name in
+        gateway-table.nft) table="table $(jq -r .gateway.family "$work/all.json") farquorum-gateway" ;;
+        public-table*.nft) table="table $(jq -r .public.family "$work/all.json") farquorum-public" ;;
+        *) table=$'table inet nixos-fw {\nchain input-allow' ;;
+        esac
+        text=$table$' {\n'$(cat "$file")$'\n}\n'
+        case $table in *'{'*) text+=$'}\n' ;; esac
+        nft_takes "$name" "$text"
+        tables=$((tables + 1))
+    done
+    [ "$tables" -gt 5 ] || fail "only $tables files of rules"
+    echo "nix: nft takes $tables files of rules"
+fi
+
 [ "$failed" -eq 0 ] && echo "nix: ok"
 exit "$failed"

@@ -147,6 +147,7 @@ in
   wireguard = meshed.networking.wireguard.interfaces // { failures = failures meshed; };
   firstBoot = failures (evaluate (node "cp-aws-1" ++ [ { services.farquorum.node.connectivity = "wireguard"; } ]));
   public = {
+    family = publicNode.networking.nftables.tables.farquorum-public.family;
     endpoints = publicNode.services.farquorum.node.wireguard.endpoints;
     # Nodes in a tunnel reach each other there.
     beside_tunnel = publicMesh.networking.nftables.tables;
