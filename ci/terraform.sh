@@ -217,7 +217,30 @@ test_import() { # test_import NAME FOLDER
   check context "$2/outputs.json" "$2/context.json"
 }
 
+# Neither comes from a distribution's packages: each is run where it is.
+lint() {
+  local folder passed
+  if command -v checkov >/dev/null; then
+    quiet checkov checkov --config-file terraform/tests/checkov.yaml -d terraform --output cli --output json --output-file-path "console,$work/checkov.json"
+    passed=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["summary"]["passed"])' "$work/checkov.json")
+    ((passed > 100)) || fail "checkov looked at $passed things only"
+    say "checkov $(checkov --version): $passed passed, none failed"
+  else
+    say "checkov is not installed: not run (terraform/README.md)"
+  fi
+  if command -v tflint >/dev/null; then
+    copy lint
+    for folder in "$work"/lint/terraform/modules/* "$work"/lint/terraform/roots/*; do
+      quiet "tflint of ${folder##*/terraform/}" tflint --chdir="$folder" --config="$top/terraform/tests/tflint.hcl"
+    done
+    say "$(tflint --version | head -1): nothing found"
+  else
+    say "tflint is not installed: not run (terraform/README.md)"
+  fi
+}
+
 quiet "terraform fmt" "$terraform" fmt -check -recursive -diff terraform
+lint
 if [[ -x $binary ]]; then
   test_render
 elif [[ ${CI:-} == true ]]; then
