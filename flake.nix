@@ -55,6 +55,14 @@
           # Yours: docs/nix.md, "A host in a cloud".
           ++ lib.optional (builtins.pathExists ./operator.nix) ./operator.nix
         );
+      # The modules of Google Cloud and Azure make the system's one image, and nixpkgs offers others only where there is none;
+      # that of AWS makes none, although it is called so.
+      image =
+        host:
+        let
+          made = (inCloud host).config.system.build;
+        in
+        made.image or made.images.${clouds.${host.cloud}.image};
       inMicrovm = host: system host [ microvm.nixosModules.microvm ./nixos-modules/microvm.nix ];
       named = prefix: f: list: lib.listToAttrs (map (host: lib.nameValuePair "${prefix}${host.name}" (f host)) list);
       nodes = builtins.filter (host: host.kind == "node") hosts;
@@ -79,7 +87,7 @@
           default = built.farquorum;
         }
         // lib.optionalAttrs (system == "x86_64-linux") (
-          named "image-" (host: (inCloud host).config.system.build.images.${clouds.${host.cloud}.image}) ofClouds
+          named "image-" image ofClouds
           // named "microvm-" (host: (inMicrovm host).config.microvm.declaredRunner) nodes
         )
       );

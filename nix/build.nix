@@ -46,6 +46,8 @@ in
     build = farquorum;
     clippy = craneLib.cargoClippy (with' { cargoClippyExtraArgs = "--workspace --all-targets -- -D warnings"; });
     fmt = craneLib.cargoFmt { inherit src; pname = "farquorum"; };
+    # Licences, sources and banned crates. Advisories come over the network.
+    deny = craneLib.cargoDeny { inherit src; pname = "farquorum"; };
     # Those that need no network namespaces, which the build sandbox does not give.
     tests = craneLib.cargoTest (with' {
       cargoTestExtraArgs = lib.concatMapStringsSep " " (name: "--package farquorum-${name}") [

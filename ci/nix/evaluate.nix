@@ -45,10 +45,27 @@ let
   outputs = flake.outputs (
     builtins.mapAttrs (_: _: { }) flake.inputs
     // {
-      nixpkgs = { inherit lib; legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (_: { }); };
+      nixpkgs = {
+        lib = lib // { inherit nixosSystem; };
+        legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (_: { });
+        outPath = "nixpkgs";
+      };
       self = outputs;
     }
   );
+  # As nixpkgs does (nixos/modules/image/images.nix): a system that makes an image has no others, named after their clouds.
+  nixosSystem =
+    { modules, ... }:
+    let
+      imported = map baseNameOf (builtins.filter builtins.isString modules);
+      makes = builtins.filter (name: name != "amazon-image.nix") imported;
+      images = [ "amazon" "azure" "google-compute" ];
+    in
+    {
+      config.system.build =
+        if makes == [ ] then { images = lib.genAttrs images (name: "${name}, beside ${toString imported}"); }
+        else { image = "that of ${toString makes}"; };
+    };
   clusterTest = import (root + "/nixos-tests/settings.nix");
 
   # TOML of more kinds than farquorum.toml has.
@@ -205,6 +222,7 @@ in
     systems = builtins.attrNames outputs.nixosConfigurations;
     outputs = builtins.attrNames outputs;
     inputs = builtins.attrNames flake.inputs;
+    images = lib.filterAttrs (name: _: lib.hasPrefix "image-" name) outputs.packages.x86_64-linux;
     named = lib.genAttrs [ "apps" "checks" "packages" ] (kind: builtins.attrNames outputs.${kind}.x86_64-linux);
     microvm_up = import (root + "/nix/microvm-up.nix") {
       inherit lib;
