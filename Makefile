@@ -13,7 +13,7 @@ INPUT ?=
 SELECTION ?= --package farquorum
 test test-all: SELECTION := --workspace --all-targets
 
-.PHONY: help deps build test test-all vm-test nix-test gate stores-test systemd-test microvm-up microvm-down microvm-test terraform-test \
+.PHONY: help deps build test test-all vm-test nix-test gate figures stores-test systemd-test microvm-up microvm-down microvm-test terraform-test \
 	compose-up compose-down compose-test lint fmt bench demo lab-examples sim-up sim-down mutants clean
 
 help: ## list the targets
@@ -29,7 +29,7 @@ build: deps ## build bin/farquorum
 test: lint build ## lint, and every test that needs no Docker and no virtual machine
 	@ci/test.sh
 
-test-all: test nix-test stores-test gate vm-test microvm-test systemd-test compose-test ## those, and what needs Docker or virtual machines
+test-all: test nix-test stores-test gate figures lab-examples vm-test microvm-test systemd-test compose-test ## those, and what needs Docker or virtual machines
 
 vm-test: deps ## both backends of the WAN side by side, in a virtual machine whose kernel has netem
 	@ci/vm.sh
@@ -58,6 +58,9 @@ gate: build ## measure simulations, and compare them with ci/baselines
 
 terraform-test: build ## Terraform's modules and roots against the providers' schemas, without an account
 	@ci/terraform.sh
+
+figures: build ## the figures of the emulated WAN and the error rates of the gate, each against its bound
+	@ci/figures.sh
 
 lint: deps ## formatting, clippy, shell scripts, licences and sources of crates
 	@ci/lint.sh

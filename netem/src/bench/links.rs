@@ -10,7 +10,11 @@ use crate::clock;
 use crate::error::LabError;
 use crate::lab::{Lab, LabSpec};
 use crate::ping::{PingOptions, ping};
+use crate::selftest;
 use crate::wan::Lateness;
+
+/// Self-tests of one start.
+const SELF_TESTS_MAX: usize = 5;
 
 /// Round trips of one configured time.
 #[derive(Clone, Debug, Serialize)]
@@ -82,12 +86,18 @@ pub fn changes_us(count: u16) -> Result<Vec<f64>, LabError> {
     Ok(took)
 }
 
-/// How long a lab of nine hosts in three clouds takes until it carries packets, without its self-test.
+/// How long a lab of nine hosts in three clouds takes until it carries packets and its self-test has passed: what a person
+/// waits for. One that is not passed, on a busy machine, is taken again, as every start does.
 pub fn lab_start() -> Result<Duration, LabError> {
     let rtts_ms = [("aws", "gcp", 50.0), ("aws", "azure", 75.0), ("gcp", "azure", 60.0)];
     let spec = LabSpec::sample(&[("aws", 10), ("gcp", 20), ("azure", 30)], 3, &rtts_ms);
     let start_ns = clock::now_ns();
     let lab = Lab::start(spec)?;
+    for _try in 0..SELF_TESTS_MAX {
+        if selftest::run(&lab)?.passed() {
+            break;
+        }
+    }
     let took = Duration::from_nanos(clock::now_ns() - start_ns);
     lab.stop();
     Ok(took)

@@ -1,5 +1,5 @@
-//! What the emulated WAN carries and how exact it is: figures for `farquorum bench` and `examples/figures.rs`, never an
-//! assertion. Each takes a running lab, or makes one; all need the privileges that [`crate::lab::enter`] gives.
+//! What the emulated WAN carries and how exact it is: figures for `farquorum bench` and `examples/figures.rs`, which judges
+//! them. Each takes a running lab, or makes one; all need the privileges that [`crate::lab::enter`] gives.
 
 mod bulk;
 mod links;
