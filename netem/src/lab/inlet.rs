@@ -3,9 +3,6 @@
 //!
 //! They are read by whoever asks and not by the WAN's thread: the kernel answers about interfaces under one lock, which
 //! others hold for long while they make some.
-//!
-//! Limits: what a host's own queueing discipline drops in front of its device is not counted. A TUN or a veth takes
-//! every packet at once, so that there is no queue to overflow.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -15,6 +15,7 @@ const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
+const RTM_GETQDISC: u16 = 38;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
@@ -29,6 +30,13 @@ const VETH_INFO_PEER: u16 = 1;
 const TX_DROPPED_AT: usize = 7 * 8;
 /// Size of `struct ifinfomsg`.
 const IFINFOMSG_BYTES: usize = 16;
+// linux/pkt_sched.h, linux/gen_stats.h; drops are the third field of `struct gnet_stats_queue`.
+const TCA_STATS2: u16 = 7;
+const TCA_STATS_QUEUE: u16 = 3;
+const DROPS_AT: usize = 2 * 4;
+/// Size of `struct tcmsg`: family, interface, handle, parent, info.
+const TCMSG_BYTES: usize = 20;
+const ROOT: u32 = 0xffff_ffff;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const RTA_DST: u16 = 1;
@@ -93,11 +101,32 @@ pub(crate) fn delete_at(socket: &mut Socket, index: u32) -> io::Result<()> {
     socket.change(&Message::new(RTM_DELLINK, 0, &interface(index, 0, 0)))
 }
 
-/// Packets that the interface with this index in the network of `socket` was given to send, and dropped.
+/// Packets that the interface with this index in the network of `socket` was given to send, and that were dropped by it
+/// or by the queueing discipline in front of it, where packets wait while another processor sends.
 pub(crate) fn dropped(socket: &mut Socket, index: u32) -> io::Result<u64> {
     let answers = socket.ask(&Message::new(RTM_GETLINK, 0, &interface(index, 0, 0)))?;
     let read = answers.iter().find_map(|answer| read_dropped(answer));
-    read.ok_or_else(|| io::Error::other(format!("the kernel tells no counters of interface {index}")))
+    let read =
+        read.ok_or_else(|| io::Error::other(format!("the kernel tells no counters of interface {index}")))?;
+    let disciplines = match socket.ask(&Message::dump(RTM_GETQDISC, &[0; TCMSG_BYTES])) {
+        // A kernel without them.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Vec::new(),
+        other => other?,
+    };
+    let waiting: u64 = disciplines.iter().filter_map(|answer| read_discipline(answer, index)).sum();
+    Ok(read + waiting)
+}
+
+/// What the discipline of an interface dropped; none of another interface, or of a part of a discipline.
+fn read_discipline(answer: &[u8], index: u32) -> Option<u64> {
+    let (head, rest) = answer.split_at_checked(TCMSG_BYTES)?;
+    let field =
+        |bytes: &[u8], at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+    if field(head, 4)? != index || field(head, 12)? != ROOT {
+        return None;
+    }
+    let stats = Attributes::of(Attributes::of(rest).find(TCA_STATS2)?).find(TCA_STATS_QUEUE)?;
+    field(stats, DROPS_AT).map(u64::from)
 }
 
 fn read_dropped(answer: &[u8]) -> Option<u64> {
@@ -184,5 +213,17 @@ mod tests {
         answer.attribute(IFLA_STATS64, &counters);
         assert_eq!(read_dropped(answer.body()), Some(8));
         assert_eq!(read_dropped(&answer.body()[..80]), None, "cut short");
+    }
+
+    #[test]
+    fn what_a_discipline_dropped_is_counted_once_and_for_its_interface() {
+        let of = |interface: u32, parent: u32| {
+            let head: Vec<u8> = [0, interface, 0, parent, 0].into_iter().flat_map(u32::to_ne_bytes).collect();
+            let counters: Vec<u8> = [1_u32, 2, 3, 4, 5].into_iter().flat_map(u32::to_ne_bytes).collect();
+            let mut answer = Message::new(36, 0, &head);
+            answer.nest(TCA_STATS2, &[], |stats| stats.attribute(TCA_STATS_QUEUE, &counters));
+            read_discipline(answer.body(), 7)
+        };
+        assert_eq!([of(7, ROOT), of(8, ROOT), of(7, 1)], [Some(3), None, None]);
     }
 }

@@ -1,6 +1,7 @@
 //! Packets that the kernel drops before the WAN reads them: none in a run that the emulator carries, each counted in one
 //! that it does not.
 
+use std::thread;
 use std::time::Duration;
 
 use farquorum_netem::lab::DeviceKind;
@@ -22,8 +23,13 @@ pub(crate) fn counted(kind: Option<DeviceKind>) {
     let (receiver, sender) = (socket(&lab, "gcp-11"), socket(&lab, "aws-11"));
     sender.connect(receiver.local_addr().expect("an address")).expect("a route");
     let mut sent = 0;
+    let send = |_| assert_eq!(sender.send(&[0; 1_000]).expect("a packet sent"), 1_000);
     let mut burst = || {
-        (0..BURST).for_each(|_| assert_eq!(sender.send(&[0; 1_000]).expect("a packet sent"), 1_000));
+        // Two at once: with one, a reader that takes its turn before everybody else keeps up.
+        thread::scope(|scope| {
+            let half = || (0..BURST / 2).for_each(send);
+            (0..2).for_each(|_| drop(scope.spawn(half)));
+        });
         sent += BURST;
         sent
     };
