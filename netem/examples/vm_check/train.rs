@@ -110,7 +110,7 @@ fn receive(socket: &UdpSocket, train: Train, sent: &AtomicBool) -> std::io::Resu
     Ok(arrivals)
 }
 
-fn socket(lab: &Lab, host: &str, ipv6: bool) -> Outcome<UdpSocket> {
+pub(crate) fn socket(lab: &Lab, host: &str, ipv6: bool) -> Outcome<UdpSocket> {
     let spec = lab.spec().hosts.iter().find(|other| other.name == host).ok_or("no such host")?;
     let address = if ipv6 { IpAddr::from(spec.ipv6()) } else { spec.address.into() };
     let address = SocketAddr::from((address, 0));

@@ -83,6 +83,9 @@ fn make_edge(spec: &LabSpec, gateway: Ipv4Addr, clouds: usize) -> io::Result<Edg
     for key in ["ipv4/conf/all/rp_filter", "ipv4/conf/default/rp_filter"] {
         fs::write(format!("/proc/sys/net/{key}"), "0")?;
     }
+    // What an edge itself says goes through the link inside its cloud and so comes in from outside, with an address of
+    // the edge's own as its sender: without this it would be dropped as forged.
+    fs::write("/proc/sys/net/ipv4/conf/all/accept_local", "1")?;
     fs::write("/proc/sys/net/ipv4/conf/all/forwarding", "1")?;
     if spec.has_ipv6() {
         fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")?;

@@ -2,6 +2,7 @@
 //! lab runs, so every check is also one of changing in place.
 
 mod changes;
+mod edges;
 mod overload;
 mod random;
 
@@ -35,6 +36,7 @@ pub(crate) fn all(lab: &Lab) -> Outcome<Vec<Figure>> {
         overload::overload,
         changes::live_change,
         changes::cuts,
+        edges::edges,
     ];
     for check in checks {
         figures.extend(check(lab, floor_ms)?);
