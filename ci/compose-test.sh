@@ -5,6 +5,8 @@ healthy_max=90
 work=$(mktemp -d)
 export OPERATOR_SECONDS_MAX=180
 export FARQUORUM_CERTS=$work/certs FARQUORUM_INPUT=$work/input
+# How much later than configured an answer may be, ms. Sooner it must not be: a busy machine makes nothing sooner.
+slower=(--slower-ms "${COMPOSE_SLOWER_MS:-3}")
 engine_before=
 if engine_pid >/dev/null; then engine_before=yes; fi
 
@@ -38,13 +40,28 @@ healthy() { [ "$(docker inspect --format '{{.State.Health.Status}}' "$(id_of "$1
 all_healthy() { local name; for name in $(services); do healthy "$name" || { echo "$name is not healthy"; return 1; }; done; }
 services() { "${compose[@]}" config --services; }
 
-# How many answers of other clouds come to cp-aws-1, of 20.
-crossed() {
-    inside cp-aws-1 ping --count 5 --timeout 0.5 --format json cp-gcp-1 cp-azure-1 worker-gcp-1 worker-azure-1 >"$work/crossed" || true
-    grep -c '"received"' "$work/crossed" | grep -qx 4 || { echo "no answer from ping"; return; }
-    sed -n 's/.*"received": \([0-9]*\).*/\1/p' "$work/crossed" | awk '{ sum += $1 } END { print sum }'
+# A node of each cloud asks a node and a worker of each other cloud, all at once: FROM HOST ANSWERS in a line, of 5.
+crossings() {
+    local from asking=() asked=() pid
+    for from in "${nodes[@]}"; do
+        mapfile -t asked < <(printf '%s\n' "${nodes[@]}" worker-{aws,gcp,azure}-1 | grep -v -- "-$(cloud_of "$from")-")
+        inside "$from" ping --count 5 --timeout 0.5 --format json "${asked[@]}" >"$work/crossed-$from" &
+        asking+=($!)
+    done
+    # Its exit code says whether all is as configured, which is not what is asked here.
+    for pid in "${asking[@]}"; do wait "$pid" || true; done
+    for from in "${nodes[@]}"; do
+        jq -r '.from as $from | .hosts[] | "\($from) \(.host) \(.received)"' "$work/crossed-$from" || true
+    done
 }
-nothing_crosses() { [ "$(crossed)" = 0 ]; }
+# crossed ANSWERS WHEN: on each of the twelve ways so many answers of 5 came. A late one is none.
+crossed() {
+    crossings >"$work/crossings"
+    [ "$(wc -l <"$work/crossings")" = 12 ] && ! grep -qvE " $1\$" "$work/crossings" && return
+    cat "$work/crossings" >&2
+    fail "$2, not $1 of 5 answers came on each of twelve ways between clouds"
+}
+cloud_of() { cut -d- -f2 <<<"$1"; }
 leader() { operator status --format json | sed -n 's/.*"leader": "\(.*\)".*/\1/p' | head -1; }
 
 # This machine's programs, as a container may see them: the image has none.
@@ -70,7 +87,7 @@ test_relays() {
 }
 
 test_shape() { # what the file promises, as the engine sees it
-    local expected name networks first started_at
+    local expected name kind networks limits
     expected=$(printf '%s\n' gateway minio "${nodes[@]}" "${workers[@]}" | sort)
     [ "$(services | sort)" = "$expected" ] || fail "the services are not the nine: $(services | paste -sd' ')"
     for name in $expected; do
@@ -83,16 +100,48 @@ test_shape() { # what the file promises, as the engine sees it
         '65532:65532 []') ;;
         *) fail "$name has another user or more capabilities: $(docker inspect --format '{{.Config.User}} {{.HostConfig.CapAdd}}' "$(id_of "$name")")" ;;
         esac
-        [ "$(docker inspect --format '{{if and .HostConfig.NanoCpus .HostConfig.Memory}}limited{{end}}' "$(id_of "$name")")" = limited ] ||
-            fail "$name has no limit of processors or memory"
+        case $name in cp-*) kind=NODE ;; worker-*) kind=WORKER ;; *) kind=${name^^} ;; esac
+        limits=$(docker inspect --format '{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}}' "$(id_of "$name")")
+        [ "$limits" = "$(awk -v cpus="$(setting "${kind}_CPUS")" 'BEGIN { printf "%.0f", cpus * 1e9 }') $(numfmt --from=iec "$(setting "${kind}_MEMORY" | tr kmg KMG)")" ] ||
+            fail "$name has other limits of processors and memory than ${kind}_CPUS and ${kind}_MEMORY: $limits"
     done
-    # RFC 3339 with the same zone and nine digits: text has the order of time.
-    first=$(docker inspect --format '{{.State.StartedAt}}' "$(id_of gateway)")
-    for name in "${nodes[@]}" "${workers[@]}"; do
-        started_at=$(docker inspect --format '{{.State.StartedAt}}' "$(id_of "$name")")
-        [[ $first < $started_at ]] || fail "$name was started before the gateway was healthy"
-    done
-    say "nine services, limited, the gateway first; one network each but the gateway's three; no capability but NET_ADMIN of the gateway"
+    [ "$(docker image inspect --format '{{.Config.User}}' "$(setting FARQUORUM_IMAGE)")" = 65532:65532 ] || fail "who runs the image alone is root"
+    say "nine services, limited as configured; one network each but the gateway's three; no capability but NET_ADMIN of the gateway"
+}
+
+# What the engine saw during the start: who depends on another was started when the other was healthy.
+test_order() {
+    awk -v nodes="${nodes[*]}" -v workers="${workers[*]}" '
+        function needs(name, other) { 
+            if (!(other in healthy)) { print name " was started before " other " was healthy"; failed = 1 }
+        }
+        BEGIN { count = split(nodes, node, " "); split(workers, list, " "); for (i in list) worker[list[i]] }
+        $2 ~ /^health_status/ && $3 == "healthy" { healthy[$NF]; next }
+        $2 != "start" { next }
+        { started++ }
+        $3 != "gateway" { needs($3, "gateway") }
+        $3 in worker { needs($3, "minio"); for (i in node) needs($3, node[i]) }
+        END { if (started != 9) { print started + 0 " containers were started, not 9"; failed = 1 }; exit failed }
+    ' "$work/start" || { cat "$work/start" >&2; fail "the order of the start"; }
+    say "started in their order: the gateway, nodes and object store, workers"
+}
+
+# Where nothing answers every health check must fail, and say why. One container without a network stands in for all.
+test_health_checks() {
+    local name
+    for name in $(services); do
+        docker inspect --format '{{json .Config.Healthcheck.Test}}' "$(id_of "$name")"
+    done | sort -u | jq -r '.[1:] | @sh' >"$work/checks"
+    [ -s "$work/checks" ] || fail "no health checks"
+    # shellcheck disable=SC2016 # for the shell inside
+    timeout --foreground 60 docker run --rm --hostname cp-aws-1 --network none --read-only --tmpfs /tmp --user 65532:65532 --cap-drop ALL \
+        --security-opt no-new-privileges "${programs[@]}" --volume "$PWD/farquorum.toml:/etc/farquorum/farquorum.toml:ro" --volume "$work/checks:/checks:ro" \
+        --entrypoint /usr/bin/bash "$(setting FARQUORUM_IMAGE)" -c '
+            while read -r check; do
+                if eval "$check" 2>/tmp/said; then echo "passes where nothing answers: $check"; exit 1; fi
+                grep -q "not healthy" /tmp/said || { cat /tmp/said; exit 1; }
+            done </checks' >"$work/last" 2>&1 || { cat "$work/last" >&2; fail "a health check"; }
+    say "$(wc -l <"$work/checks") kinds of health checks, and each fails where nothing answers"
 }
 
 # Nothing secret is in the image, in what compose reads, or in what the engine shows of a container (mounts aside).
@@ -122,7 +171,7 @@ test_round_trips() { # from every node; the worst of a busy machine is tried aga
     local name try
     for name in "${nodes[@]}"; do
         for try in 1 2 3 4; do
-            inside "$name" ping --count 20 >"$work/ping" && break
+            inside "$name" ping --count 20 "${slower[@]}" >"$work/ping" && break
             [ "$try" -lt 4 ] || { cat "$work/ping" >&2; fail "round trips from $name are not as configured"; }
         done
         say "round trips from $name"
@@ -130,34 +179,109 @@ test_round_trips() { # from every node; the worst of a busy machine is tried aga
     done
 }
 
+# Every round trip between nodes is as configured, from all three at once.
+all_as_configured() {
+    local from asking=() pid code=0
+    for from in "${nodes[@]}"; do
+        inside "$from" ping --count 10 "${slower[@]}" "${nodes[@]}" >"$work/ping-$from" &
+        asking+=($!)
+    done
+    for pid in "${asking[@]}"; do wait "$pid" || code=1; done
+    [ "$code" = 0 ] || { cat "$work"/ping-*; return 1; }
+}
+# Goes on asking from a node: START END FROM HOST CONFIGURED MEASURED in a line, s and ms; MEASURED is none without an answer.
+watch_crossings() {
+    local from=$1 others=()
+    mapfile -t others < <(printf '%s\n' "${nodes[@]}" | grep -vx "$from")
+    # shellcheck disable=SC2016 # for the shell inside
+    timeout --foreground 90 docker run --rm --network "container:$(id_of "$from")" --read-only --user 65532:65532 --cap-drop ALL \
+        --security-opt no-new-privileges "${programs[@]}" --volume "$PWD/farquorum.toml:/etc/farquorum/farquorum.toml:ro" \
+        --volume "$work/watch:/watch:ro" --entrypoint /usr/bin/bash "$(setting FARQUORUM_IMAGE)" -c '
+            while [ ! -e /watch/stop ] && [ "$SECONDS" -lt 80 ]; do
+                for host in "${@:2}"; do
+                    start=$EPOCHREALTIME
+                    answer=$(/farquorum ping --from "$1" --count 1 --timeout 0.3 --format json "$host")
+                    end=$EPOCHREALTIME
+                    [[ $answer =~ \"configured_ms\":\ ([0-9.]+) ]] || exit 1
+                    configured=${BASH_REMATCH[1]}
+                    [[ $answer =~ \"measured_ms\":\ ([0-9.]+) ]] && measured=${BASH_REMATCH[1]} || measured=none
+                    echo "$start $end $1 $host $configured $measured"
+                done
+            done' watch "$from" "${others[@]}" >"$work/watched-$from"
+}
+watching() { local from; for from in "${nodes[@]}"; do grep -q '[0-9]$' "$work/watched-$from" || return 1; done; }
+# watched KILLED BACK: no answer came sooner than configured, and none at all while there was no gateway.
+watched() {
+    cat "$work"/watched-* | awk -v killed="$1" -v back="$2" -v wanted="${#nodes[@]}" '
+        function bad(text) { print text ": " $0; failed = 1 }
+        $6 == "none" { lost++; next }
+        $6 < $5 - 0.3 { bad("sooner than configured") }
+        $1 > killed && $2 < back { bad("answered without a gateway") }
+        $1 < killed && !($3 in before) { before[$3]; count++ }
+        $1 > back && !($3 in after) { after[$3]; count++ }
+        END {
+            if (count != 2 * wanted) { print "not every node was answered before and after"; failed = 1 }
+            print lost + 0
+            exit failed
+        }'
+}
+
+# Whatever ends the gateway, nothing passes between any two clouds until it shapes again.
 test_nothing_bypasses() {
-    local gateway pid
-    [ "$(crossed)" = 20 ] || fail "with the gateway running, $(crossed) of 20 answers came from other clouds"
+    local gateway pid name killed back lost watchers=()
+    gateway=$(id_of gateway)
+    crossed "[1-5]" "with the gateway running"
     "${compose[@]}" --progress quiet stop gateway
-    nothing_crosses || fail "with the gateway stopped, not 0 of 20 answers came from other clouds"
-    inside cp-aws-1 ping --count 3 worker-aws-1 >/dev/null || fail "inside a cloud nothing needs the gateway, and worker-aws-1 does not answer"
+    crossed 0 "with the gateway stopped"
+    for name in aws gcp azure; do
+        inside "cp-$name-1" ping --count 3 "${slower[@]}" "worker-$name-1" >/dev/null || fail "inside a cloud nothing needs the gateway, and worker-$name-1 does not answer"
+    done
+    # By what the engine asks, and not by its own pace: without a majority no node is ready.
+    for name in "${nodes[@]}"; do
+        within 15 "$name not ready without the others" not_ready "$name"
+    done
     "${compose[@]}" --progress quiet start gateway
     within 30 "the gateway healthy again" healthy gateway
-    within 20 "round trips after the gateway came back" inside cp-aws-1 ping --count 10 cp-gcp-1 cp-azure-1
-    say "gateway stopped: 0 of 20 answers from other clouds; started: as configured again"
+    within 20 "round trips after the gateway came back" all_as_configured
+    say "gateway stopped: no answer between any two clouds, no node is ready; started: as configured again"
 
-    gateway=$(id_of gateway)
+    # An engine starts nothing again that it was asked to kill.
+    docker kill --signal KILL "$gateway" >/dev/null
+    crossed 0 "with the gateway killed"
+    docker start "$gateway" >/dev/null
+    within 30 "round trips after the gateway was killed and started" all_as_configured
+    say "gateway killed: no answer between any two clouds; started: as configured again"
+
     pid=$(docker inspect --format '{{.State.Pid}}' "$gateway")
     if [ "$(id -u)" -eq 0 ] && [ -e "/proc/$pid" ]; then
+        mkdir -p "$work/watch"
+        for name in "${nodes[@]}"; do watch_crossings "$name" & watchers+=($!); done
+        within 30 "answers to those who watch" watching
         kill -KILL "$pid"
+        killed=$EPOCHREALTIME
         within 60 "the gateway back by itself after kill -9" restarted "$gateway"
         within 60 "the gateway healthy after kill -9" healthy gateway
-        within 20 "round trips after the gateway came back by itself" inside cp-aws-1 ping --count 10 cp-gcp-1 cp-azure-1
-        say "shaper killed: it came back by itself"
+        within 20 "round trips after the gateway came back by itself" all_as_configured
+        touch "$work/watch/stop"
+        for name in "${watchers[@]}"; do wait "$name" || fail "one who watches the gateway killed"; done
+        back=$(date --date "$(docker inspect --format '{{.State.StartedAt}}' "$gateway")" +%s.%N)
+        lost=$(watched "$killed" "$back") || { echo "$lost" >&2; fail "something passed the gateway that was killed"; }
+        say "shaper killed: it came back by itself; $lost of $(cat "$work"/watched-* | wc -l) had no answer, none came too soon"
     fi
 
     # The test of the test: a node on a second network is what must not be.
     docker network connect farquorum_net-gcp "$(id_of cp-aws-1)"
-    if inside cp-aws-1 ping --count 5 cp-gcp-1 >"$work/ping"; then fail "a node on two networks was not noticed"; fi
+    if inside cp-aws-1 ping --count 5 "${slower[@]}" cp-gcp-1 >"$work/ping"; then fail "a node on two networks was not noticed"; fi
     docker network disconnect farquorum_net-gcp "$(id_of cp-aws-1)"
     sed 's/^/    /' "$work/ping"
-    within 20 "round trips with one network again" inside cp-aws-1 ping --count 10 cp-gcp-1
+    within 20 "round trips with one network again" inside cp-aws-1 ping --count 10 "${slower[@]}" cp-gcp-1
     say "a node on a second network is noticed"
+}
+not_ready() {
+    local check=() said
+    mapfile -t check < <(docker inspect --format '{{range .Config.Healthcheck.Test}}{{println .}}{{end}}' "$(id_of "$1")" | sed '1d;/^$/d')
+    if said=$(docker exec "$(id_of "$1")" "${check[@]}" 2>&1); then echo "$said"; return 1; fi
+    grep 'not ready\|not healthy' <<<"$said"
 }
 restarted() { [ "$(docker inspect --format '{{.RestartCount}}' "$1")" -gt 0 ]; }
 
@@ -320,11 +444,17 @@ if [ -n "$(docker ps --all --quiet --filter label=com.docker.compose.project=far
     compose=()
     fail "the containers are there already; try: make compose-down"
 fi
-test_relays
+timeout 300 docker events --filter type=container --filter event=start --filter event=health_status \
+    --format '{{.TimeNano}} {{.Action}} {{index .Actor.Attributes "com.docker.compose.service"}}' >"$work/start" &
+events=$!
 start=$(date +%s%N)
 up "$healthy_max"
 say "all nine healthy after $((($(date +%s%N) - start) / 1000000)) ms (asked: $healthy_max s)"
+kill "$events"
+wait "$events" || true
 test_shape
+test_order
+test_health_checks
 test_secrets
 test_round_trips
 test_nothing_bypasses
@@ -334,4 +464,5 @@ test_rollout
 test_restart
 test_settings
 test_down
+test_relays
 say "passed in $((SECONDS - started)) s: engine $(docker version --format '{{.Server.Version}}'), compose $("${compose[@]}" version --short)"

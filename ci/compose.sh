@@ -3,12 +3,13 @@
 # Usage: ci/compose.sh up | down [--volumes] | test | possible | farquorum ARGUMENTS...
 # `farquorum` runs a command as the operator, in a container of its own in the first cloud. `possible` says whether the
 # test can run: an engine answers or starts, and what the test builds of others builds.
-# Variables: FARQUORUM_CERTS (netem/certs), FARQUORUM_INPUT (a folder that the operator's container sees as /input),
-# MINIO_BUILD=1 (build MinIO here instead of pulling its image), FARQUORUM_NO_DOCKER=1 (leave the test out, and say so).
+# Variables: FARQUORUM (the binary, static; bin/farquorum), FARQUORUM_CERTS (netem/certs), FARQUORUM_INPUT (a folder that the
+# operator's container sees as /input), MINIO_BUILD=1 (build MinIO here instead of pulling its image), FARQUORUM_NO_DOCKER=1
+# (leave the test out, and say so).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
-binary=bin/farquorum
+binary=${FARQUORUM:-bin/farquorum}
 state=${XDG_CACHE_HOME:-$HOME/.cache}/farquorum/compose
 export FARQUORUM_CERTS=${FARQUORUM_CERTS:-$PWD/netem/certs}
 export FARQUORUM_BINARY=$state/farquorum
@@ -210,6 +211,8 @@ up)
     say "all nine healthy after $((($(date +%s%N) - start) / 1000000)) ms"
     operator status
     say "ci/compose.sh farquorum ARGUMENTS... runs a command in there; make compose-down stops it"
+    # The engine that was started here is not the one that `docker` asks by itself.
+    ! engine_pid >/dev/null || say "for docker's own commands: export DOCKER_HOST=$DOCKER_HOST"
     ;;
 down)
     [ -e netem/.env ] || rendered

@@ -19,10 +19,13 @@ tree=$work/tree
 git init -q "$tree"
 git -C "$root" archive HEAD | tar -x -C "$tree"
 git -C "$tree" add -A -f
-# COMMAND, with its exit code in `code`; its output in the log; afterwards the tree is as it was.
+# COMMAND, with its exit code in `code`; its output in the log; afterwards the tree is as it was. One that builds nothing
+# takes the binary of this checkout: in the tree there is none.
 try() {
     code=0
-    (cd "$tree" && bash -c "$1") >"$work/log" 2>&1 || code=$?
+    binary=()
+    case $1 in *cargo* | *make*) ;; *) binary=("FARQUORUM=${FARQUORUM:-$root/bin/farquorum}") ;; esac
+    (cd "$tree" && env "${binary[@]}" bash -c "$1") >"$work/log" 2>&1 || code=$?
     git -C "$tree" checkout -q -- .
     git -C "$tree" clean -qfdx
     [ "$code" -le 128 ] || { echo "ENDED BY A SIGNAL  $1   (exit code $code)"; exit 2; }
