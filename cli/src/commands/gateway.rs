@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use clap::Args;
 use farquorum_http::Limits;
-use farquorum_netem::gateway::Gateway;
+use farquorum_netem::gateway::{Gateway, LinkAddresses};
 use farquorum_netem::wan::{WanControl, WanError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,10 @@ pub(crate) struct GatewayArgs {
     /// Address of /livez, /readyz and /metrics
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Take link addresses of its own: where the network is made anew for each gateway (a container), hosts that remember an
+    /// earlier one must not find this one before it shapes
+    #[arg(long)]
+    own_link_addresses: bool,
     /// How log lines look
     #[arg(long, value_enum, default_value_t)]
     log_format: logging::Format,
@@ -45,7 +49,8 @@ pub(crate) struct GatewayArgs {
 pub(crate) fn run(global: &Global, args: &GatewayArgs) -> Result<ExitCode, Failure> {
     logging::start(args.log_format);
     let config = loaded(global)?.config;
-    let gateway = Gateway::start(&config).map_err(Failure::failed)?;
+    let links = if args.own_link_addresses { LinkAddresses::Own } else { LinkAddresses::Kept };
+    let gateway = Gateway::start(&config, links).map_err(Failure::failed)?;
     tracing::info!(backend = gateway.backend(), "the gateway shapes");
     for link in &config.links {
         tracing::info!(from = link.from, to = link.to, delay_ms = link.shape.delay_ms, "link");

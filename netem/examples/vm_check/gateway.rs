@@ -1,6 +1,7 @@
 //! The gateway of containers with the kernel's netem, between networks of this process.
 
 use farquorum_config::{Sources, load};
+use farquorum_netem::gateway::LinkAddresses;
 use farquorum_netem::gateway::trial::Trial;
 
 use crate::Outcome;
@@ -12,7 +13,7 @@ const ALLOWED_MS: (f64, f64) = (-0.3, 1.0);
 /// drop everything, or when it was stopped.
 pub(crate) fn check() -> Outcome<()> {
     let config = load(&Sources::default())?.config;
-    let mut trial = Trial::start(&config)?;
+    let mut trial = Trial::start(&config, LinkAddresses::Kept)?;
     println!("gateway: {}", trial.backend());
     if !trial.backend().starts_with("the kernel's netem") {
         return Err("the gateway did not choose the kernel's netem".into());

@@ -58,6 +58,9 @@ fn message(step: &Step) -> io::Result<Message> {
             route(*table, *network, netlink::index(interface)?, *metric)
         }
         Step::Address { interface, address } => address_message(netlink::index(interface)?, *address),
+        Step::LinkAddress { interface, address } => {
+            netlink::link_address(netlink::index(interface)?, *address)
+        }
     })
 }
 

@@ -21,10 +21,20 @@ use crate::kernel;
 use crate::lab::{Inlet, LabSpec, OPERATOR, Port};
 use crate::netlink::Socket;
 use crate::wan::{Ports, Wan, WanControl};
-use plan::{Side, Way};
+use plan::{Plan, Side, Way};
 
 /// The device into which packets go in user space.
 const DEVICE: &str = "wan0";
+
+/// What becomes of the link addresses of the gateway's interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkAddresses {
+    /// They stay: the network outlives the gateway, and so do its rules.
+    Kept,
+    /// Others, made up at each start: the network is made anew for each gateway, and hosts that remember an earlier one must
+    /// not find it before it shapes.
+    Own,
+}
 
 /// A running gateway. Rules and last resorts stay in its network when it ends, so that nothing passes then. In user space
 /// that holds however it ends, since the kernel deletes the TUN with its process. The pairs of the kernel's netem are
@@ -41,9 +51,10 @@ impl Gateway {
     ///
     /// # Errors
     /// A configuration that names hosts instead of addresses; a network without an interface in each cloud, without
-    /// forwarding, or with a filter of return paths; a step that the kernel refused; of `lab.backend = "kernel"` also:
+    /// forwarding, or with a filter of return paths; own link addresses that nobody would hear
+    /// of (arp_notify is off); a step that the kernel refused; of `lab.backend = "kernel"` also:
     /// no netem, or a shape that netem does not have.
-    pub fn start(config: &Config) -> Result<Gateway, LabError> {
+    pub fn start(config: &Config, links: LinkAddresses) -> Result<Gateway, LabError> {
         let mut spec = LabSpec::from_config(config)?;
         if let Some(host) = spec.hosts.iter_mut().find(|host| host.name == OPERATOR)
             && let Some(network) = spec.clouds.get(&host.cloud)
@@ -55,13 +66,20 @@ impl Gateway {
         let mut socket = Socket::open().doing(|| "open a netlink socket".to_string())?;
         let addresses = apply::addresses(&mut socket).doing(|| "list the addresses here".to_string())?;
         let sides = plan::sides(&spec.clouds, &addresses).map_err(LabError::Spec)?;
+        if links == LinkAddresses::Own {
+            check_announced(&sides)?;
+        }
+        let plan = |way| {
+            let mut own = rand::random;
+            plan::plan(&sides, way, (links == LinkAddresses::Own).then_some(&mut own))
+        };
+        let user = |socket: &mut Socket, why: &str| user(&spec, plan(Way::Device(DEVICE)), socket, why);
+        let in_kernel = |socket: &mut Socket, why| in_kernel(&spec, plan(Way::Pairs), socket, why);
         match spec.backend {
-            LabBackend::User => user(&spec, &sides, &mut socket, "asked for"),
-            LabBackend::Kernel => in_kernel(&spec, &sides, &mut socket, "asked for"),
-            LabBackend::Auto => match in_kernel(&spec, &sides, &mut socket, "netem is there") {
-                Err(LabError::NoNetem(why)) | Err(LabError::Spec(why)) => {
-                    user(&spec, &sides, &mut socket, &why)
-                }
+            LabBackend::User => user(&mut socket, "asked for"),
+            LabBackend::Kernel => in_kernel(&mut socket, "asked for"),
+            LabBackend::Auto => match in_kernel(&mut socket, "netem is there") {
+                Err(LabError::NoNetem(why)) | Err(LabError::Spec(why)) => user(&mut socket, &why),
                 started => started,
             },
             LabBackend::Relay => Err(LabError::Spec(
@@ -87,8 +105,7 @@ impl Gateway {
     }
 }
 
-fn user(spec: &LabSpec, sides: &[Side], socket: &mut Socket, why: &str) -> Result<Gateway, LabError> {
-    let plan = plan::plan(sides, Way::Device(DEVICE));
+fn user(spec: &LabSpec, plan: Plan, socket: &mut Socket, why: &str) -> Result<Gateway, LabError> {
     put(socket, &plan.closed)?;
     let port = Port::tun(DEVICE, spec.mtu).doing(|| format!("make the TUN {DEVICE} (/dev/net/tun)"))?;
     let inlet = Inlet::of(&port, DEVICE).doing(|| format!("find the counters of {DEVICE}"))?;
@@ -100,11 +117,10 @@ fn user(spec: &LabSpec, sides: &[Side], socket: &mut Socket, why: &str) -> Resul
     Ok(Gateway { wan, backend })
 }
 
-fn in_kernel(spec: &LabSpec, sides: &[Side], socket: &mut Socket, why: &str) -> Result<Gateway, LabError> {
-    let plan = plan::plan(sides, Way::Pairs);
+fn in_kernel(spec: &LabSpec, plan: Plan, socket: &mut Socket, why: &str) -> Result<Gateway, LabError> {
     put(socket, &plan.closed)?;
     let wan = kernel::start_pairs(spec, plan::pair_names)?;
-    for (from, to) in plan::pairs(sides.len()) {
+    for (from, to) in plan::pairs(spec.clouds.len()) {
         check_return_paths(&plan::pair_names(from, to).1)?;
     }
     put(socket, &plan.through)?;
@@ -125,6 +141,23 @@ fn check_forwarding() -> Result<(), LabError> {
         return Ok(());
     }
     Err(LabError::Spec("net.ipv4.ip_forward is off in this network; set the sysctl to 1".to_string()))
+}
+
+/// Hosts that look for a new link address only when the old one is dead would be cut off for half a minute.
+fn check_announced(sides: &[Side]) -> Result<(), LabError> {
+    for side in sides {
+        let notify = |name: &str| {
+            let file = format!("/proc/sys/net/ipv4/conf/{name}/arp_notify");
+            fs::read_to_string(&file).map(|value| value.trim() == "1").doing(|| format!("read {file}"))
+        };
+        if !notify("all")? && !notify(&side.interface)? {
+            return Err(LabError::Spec(format!(
+                "a new link address of {} would be announced to nobody; set net.ipv4.conf.all.arp_notify to 1",
+                side.interface
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A packet that has passed the shaper comes in through a device that does not lead back to its sender: a strict filter

@@ -3,6 +3,10 @@
 //! Invariant: what a cloud sends is looked up in a table of its own, whose last resort drops it, from before the first
 //! packet can come; a way through the shaper is added only when the shaper runs; and the address that the hosts send to
 //! is taken last. So a packet that passes has passed the shaper, at every moment and also when the shaper has ended.
+//!
+//! In a network that is made anew for each gateway, and forwards before this one has put its first rule there (a container
+//! that is started again), one thing more is needed: hosts must not find it. They remember the link address of the earlier
+//! one, which an engine gives again. So each gateway there takes link addresses of its own, and announces them last.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -37,7 +41,12 @@ pub(super) enum Step {
     Route { table: u8, network: Option<Ipv4Net>, interface: String, metric: u32 },
     /// Takes an address.
     Address { interface: String, address: Ipv4Addr },
+    /// Takes a link address; the kernel announces it to the network with the interface's addresses (arp_notify).
+    LinkAddress { interface: String, address: LinkAddress },
 }
+
+/// Of an Ethernet interface.
+pub(super) type LinkAddress = [u8; 6];
 
 /// A cloud as the gateway sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +111,8 @@ fn known(addresses: &[(String, Ipv4Addr)]) -> String {
     format!("there are: {}", if all.is_empty() { "none".to_owned() } else { all.join(", ") })
 }
 
-/// Everything that the gateway changes.
-pub(super) fn plan(sides: &[Side], way: Way<'_>) -> Plan {
+/// Everything that the gateway changes. `own`: where link addresses of its own come from; none: they stay.
+pub(super) fn plan(sides: &[Side], way: Way<'_>, own: Option<&mut dyn FnMut() -> LinkAddress>) -> Plan {
     let tables = || (FIRST_TABLE..).zip(sides);
     let mut closed: Vec<_> = tables().map(|(table, _)| Step::LastResort { table }).collect();
     let rule =
@@ -121,7 +130,20 @@ pub(super) fn plan(sides: &[Side], way: Way<'_>) -> Plan {
     };
     let router =
         |side: &Side| Step::Address { interface: side.interface.clone(), address: router(side.network) };
-    Plan { closed, through, open: sides.iter().map(router).collect() }
+    let mut open: Vec<_> = sides.iter().map(router).collect();
+    if let Some(own) = own {
+        let link =
+            |side: &Side| Step::LinkAddress { interface: side.interface.clone(), address: local(own()) };
+        open.extend(sides.iter().map(link));
+    }
+    Plan { closed, through, open }
+}
+
+/// Of one station, and given by nobody (IEEE 802: the two lowest bits of the first byte).
+fn local(address: LinkAddress) -> LinkAddress {
+    let [first, rest @ ..] = address;
+    let [b, c, d, e, f] = rest;
+    [first & 0xfc | 0x02, b, c, d, e, f]
 }
 
 fn through(table: u8, network: Option<Ipv4Net>, interface: &str) -> Step {

@@ -14,7 +14,7 @@ fn two() -> Vec<Side> {
 
 #[test]
 fn everything_is_dropped_first_and_the_addresses_come_last() {
-    let plan = plan(&two(), Way::Device("wan0"));
+    let plan = plan(&two(), Way::Device("wan0"), None);
     let rule =
         |priority, interface: &str, table| Step::Rule { priority, interface: interface.to_owned(), table };
     let closed = [
@@ -36,7 +36,7 @@ fn everything_is_dropped_first_and_the_addresses_come_last() {
 
 #[test]
 fn pairs_lead_from_each_cloud_to_each_other_and_nowhere_else() {
-    let plan = plan(&two(), Way::Pairs);
+    let plan = plan(&two(), Way::Pairs, None);
     let through = |table, second, name: &str| Step::Route {
         table,
         network: Some(network(second)),
@@ -49,6 +49,26 @@ fn pairs_lead_from_each_cloud_to_each_other_and_nowhere_else() {
     assert_eq!(rules.len(), 2, "{rules:?}");
     let longest = pair_names(99, 98);
     assert!(longest.1.len() < 16, "the kernel's names have 15 bytes: {longest:?}");
+}
+
+#[test]
+fn link_addresses_of_its_own_are_announced_when_all_else_is_there() {
+    let mut next = 0xfe_u8;
+    let mut own = || {
+        next = next.wrapping_add(1);
+        [next, 2, 3, 4, 5, 6]
+    };
+    let kept = plan(&two(), Way::Device("wan0"), None);
+    let taken = plan(&two(), Way::Device("wan0"), Some(&mut own));
+    assert_eq!((taken.closed, taken.through), (kept.closed, kept.through));
+    let (before, last) = taken.open.split_at(2);
+    assert_eq!(before, kept.open);
+    let link = |interface: &str, first| Step::LinkAddress {
+        interface: interface.to_owned(),
+        address: [first, 2, 3, 4, 5, 6],
+    };
+    // 0xff and 0x00, as addresses of one station that nobody gave.
+    assert_eq!(last, [link("eth1", 0xfe), link("eth0", 0x02)]);
 }
 
 #[test]

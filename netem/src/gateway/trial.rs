@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use farquorum_config::{Config, Ipv4Net};
 
-use super::Gateway;
 use super::plan::router;
+use super::{Gateway, LinkAddresses};
 use crate::error::{Doing, LabError};
 use crate::lab::netlink::{self, Target, Veth};
 use crate::lab::{INTERFACE, in_netns, netns};
@@ -48,11 +48,14 @@ impl Trial {
     ///
     /// # Errors
     /// As [`Gateway::start`].
-    pub fn start(config: &Config) -> Result<Trial, LabError> {
+    pub fn start(config: &Config, links: LinkAddresses) -> Result<Trial, LabError> {
         let gateway = netns::make(false).doing(|| "make the gateway's network".to_string())?;
-        for (key, value) in
-            [("ip_forward", "1"), ("conf/all/rp_filter", "0"), ("conf/default/rp_filter", "0")]
-        {
+        for (key, value) in [
+            ("ip_forward", "1"),
+            ("conf/all/rp_filter", "0"),
+            ("conf/default/rp_filter", "0"),
+            ("conf/all/arp_notify", "1"),
+        ] {
             let file = format!("/proc/sys/net/ipv4/{key}");
             fs::write(&file, value).doing(|| format!("write {file}"))?;
         }
@@ -64,7 +67,7 @@ impl Trial {
                 .doing(|| format!("make the host of cloud {label}"))?;
             hosts.push(Host { cloud: label.clone(), address, netns });
         }
-        Ok(Trial { gateway: Some(Gateway::start(config)?), hosts, netns: gateway })
+        Ok(Trial { gateway: Some(Gateway::start(config, links)?), hosts, netns: gateway })
     }
 
     /// [`Gateway::backend`]; empty when it was stopped.
@@ -105,9 +108,9 @@ impl Trial {
     ///
     /// # Errors
     /// As [`Gateway::start`].
-    pub fn start_gateway(&mut self, config: &Config) -> Result<(), LabError> {
+    pub fn start_gateway(&mut self, config: &Config, links: LinkAddresses) -> Result<(), LabError> {
         let config = config.clone();
-        let starting = in_netns(self.netns.as_fd(), move || Gateway::start(&config))?;
+        let starting = in_netns(self.netns.as_fd(), move || Gateway::start(&config, links))?;
         let panicked = |_| LabError::Child("the thread that starts the gateway panicked".to_string());
         self.gateway = Some(starting.join().map_err(panicked)???);
         Ok(())

@@ -82,6 +82,13 @@ pub(crate) fn add_veth(veth: &Veth<'_>) -> io::Result<()> {
     send(&message)
 }
 
+/// Gives the interface with this index another link address, while it is up.
+pub(crate) fn link_address(index: u32, address: [u8; 6]) -> Message {
+    let mut message = Message::new(RTM_NEWLINK, 0, &interface(index, 0, 0));
+    message.attribute(IFLA_ADDRESS, &address);
+    message
+}
+
 /// Sets size and queue of an interface and takes it up. `arp` off: neighbours need not be resolved.
 pub(crate) fn take_up(name: &str, mtu: u16, queue_packets: u32, arp: bool) -> io::Result<()> {
     let flags = if arp { IFF_UP } else { IFF_UP | IFF_NOARP };

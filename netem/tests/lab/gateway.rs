@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use farquorum_config::{Config, Sources, load};
+use farquorum_netem::gateway::LinkAddresses;
 use farquorum_netem::gateway::trial::Trial;
 
 /// The built-in configuration with the backend in user space.
@@ -34,10 +35,11 @@ fn shaped(trial: &Trial) {
     }
 }
 
-/// With the shaper everything is at its distance; without it nothing passes; and it starts again in the same network.
+/// With the shaper everything is at its distance; without it nothing passes; and it starts again in the same network, where
+/// the hosts hear of its new link addresses at once.
 pub(crate) fn shaped_or_nothing() {
     let config = config(&[]);
-    let mut trial = Trial::start(&config).expect("a gateway");
+    let mut trial = Trial::start(&config, LinkAddresses::Own).expect("a gateway");
     println!("    {}", trial.backend());
     shaped(&trial);
     trial.stop_gateway();
@@ -49,6 +51,6 @@ pub(crate) fn shaped_or_nothing() {
             "{from} -> {to}: {answers:?}"
         );
     }
-    trial.start_gateway(&config).expect("a gateway again");
+    trial.start_gateway(&config, LinkAddresses::Own).expect("a gateway again");
     shaped(&trial);
 }
