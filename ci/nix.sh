@@ -79,7 +79,8 @@ rule "the firewall's rules stay when they are turned off" '.overridden.extraInpu
 rule "a tunnel has a peer with more than one address, or a rule for more" \
     '(.wireguard.fq0.peers | length == 2 and all(.allowedIPs | length == 1 and (.[0] | endswith("/32"))))
         and (.files["node-wireguard.nft"] | split("\n") | map(select(contains("udp"))) | length == 2)
-        and .wireguard.failures == [] and .untunnelled and .firstBoot == []' '.wireguard'
+        and .wireguard.failures == [] and (.wireguard.mesh | length == 3 and all(.failures == [] and (.fq0.peers | length == 2)))
+        and .untunnelled and .firstBoot == []' '.wireguard'
 rule "what goes to a node does not go to its public address, or public sources are let in that are no host's" \
     '(.files["public-table.nft"] | [scan("dnat to 203\\.0\\.113\\.[0-9]+")] | length == 2)
         and (.files["public-table-worker.nft"] | [scan("dnat to ")] | length == 3)

@@ -1,21 +1,27 @@
 #!/usr/bin/env bash
-# Boots Debian's systemd in a virtual machine with the units of the NixOS modules (ci/nix/golden). Three nodes: their data
-# disk plugged in late, active by Type=notify, /readyz, the leader killed, the leader stopped, the watchdog. The gateway:
-# what it lets pass between three network namespaces, and how late. As root, because debootstrap wants it; the machine is
-# emulated, not accelerated, and counts instructions as its clock: a busy computer makes it slow, not late, and what it
-# waits for costs nothing. The Debian folder is made once (150 MB are fetched) and kept in the cache.
-# Usage: ci/systemd-vm.sh [nodes|gateway|fetch]; without an argument both; `fetch` makes that folder and nothing more.
+# Boots Debian's systemd in a virtual machine with the units of the NixOS modules (ci/nix/golden).
+#   nodes       three nodes: their data disk plugged in late, active by Type=notify, /readyz, the leader killed, the leader
+#               stopped, the watchdog
+#   first-boot  a node without a certificate: its key and its request, signed, started; renewed over ssh when it is due
+#   gateway     what the gateway lets pass between three network namespaces, and how late
+#   wireguard   three ends of the tunnel and the firewall's rules, each in a network namespace
+# As root, because debootstrap wants it; the machine is emulated, not accelerated, and counts instructions as its clock: a
+# busy computer makes it slow, not late, and what it waits for costs nothing. The Debian folder is made once (150 MB are
+# fetched) and kept in the cache.
+# Usage: ci/systemd-vm.sh [PART|fetch]; without an argument all parts; `fetch` makes that folder and nothing more.
 # FARQUORUM_NO_DEBIAN=1 leaves the test out, and says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/farquorum/systemd-vm
 binary=$(realpath -m "${FARQUORUM:-bin/farquorum}")
 suite=${DEBIAN_SUITE:-bookworm}
+parts=(nodes first-boot gateway wireguard)
 case ${1:-} in
-'') parts=(nodes gateway) ;;
-nodes | gateway | fetch) parts=("$1") ;;
-*) echo "ci/systemd-vm.sh: $1 is not known; allowed are nodes, gateway and fetch, or nothing for both" >&2; exit 2 ;;
+'') ;;
+nodes | first-boot | gateway | wireguard | fetch) parts=("$1") ;;
+*) echo "ci/systemd-vm.sh: $1 is not known; allowed are ${parts[*]} and fetch, or nothing for all parts" >&2; exit 2 ;;
 esac
+has() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 # It takes about 290 s of processor time.
 time_max=${VM_SECONDS_MAX:-3000}
 
@@ -42,7 +48,7 @@ finish() {
 }
 trap finish EXIT
 
-include=systemd,systemd-sysv,dbus,linux-image-cloud-amd64,libstdc++6,iproute2,iputils-ping,nftables
+include=systemd,systemd-sysv,dbus,linux-image-cloud-amd64,libstdc++6,iproute2,iputils-ping,nftables,wireguard-tools,openssh-client,openssh-server
 # Another list makes another folder.
 debian=$cache/$suite-$(cksum <<<"$include" | cut -d ' ' -f 1)
 if [ ! -d "$debian" ]; then
@@ -56,56 +62,78 @@ root=$work/root
 cp -a "$debian" "$root"
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
 
+units=$root/etc/systemd/system
 install -D "$binary" "$root/usr/local/bin/farquorum"
 strip "$root/usr/local/bin/farquorum" 2>/dev/null || true
-mkdir -p "$root/etc/farquorum" "$root/etc/systemd/system/multi-user.target.wants"
-cp ci/systemd-vm/{farquorum,context}.toml "$root/etc/farquorum/"
+mkdir -p "$root/etc/farquorum" "$units/multi-user.target.wants"
+cp ci/systemd-vm/{farquorum,context,first-boot}.toml "$root/etc/farquorum/"
 mkdir -p "$root/usr/local/lib/check"
 cp ci/systemd-vm/*.sh "$root/usr/local/lib/check/"
 keys=$root/root/certs
 "$binary" certs init --dir "$keys" >/dev/null
 "$binary" certs issue --dir "$keys" --role admin --name admin >/dev/null
-for n in 1 2 3; do
-    name=cp$n
-    "$binary" certs issue --dir "$keys" --role node --name "$name" --san "127.1.0.$n" >/dev/null
-    # The module's unit, with this machine's paths in place of the store's, three times beside each other.
-    here=(-e "s#cp-aws-1#$name#g" -e "s#farquorum-node#farquorum-$name#g" -e "s#%S/farquorum#%S/farquorum-$name#"
-        -e "s#^StateDirectory=.*#StateDirectory=farquorum-$name#"
-        -e "s#/nix/store/0*-farquorum/bin/#/usr/local/bin/#" -e "s#/nix/store/0*-farquorum.toml#/etc/farquorum/farquorum.toml#"
-        -e "s#/nix/store/0*-#/usr/local/bin/#" -e "s#/var/lib/farquorum-keys#/root/certs#")
-    sed "${here[@]}" ci/nix/golden/farquorum-node.service >"$root/etc/systemd/system/farquorum-$name.service"
-    sed "${here[@]}" ci/nix/golden/farquorum-node-certificates >"$root/usr/local/bin/farquorum-$name-certificates"
-    chmod +x "$root/usr/local/bin/farquorum-$name-certificates"
-done
+# This machine's paths in place of the store's, in what a module renders: SETTINGS, more expressions of sed before those
+placed() {
+    local settings=$1
+    shift
+    sed "$@" -e "s#systemd/bin/systemctl#/bin/systemctl#" -e "s#iproute2/bin/ip#/bin/ip#" -e "s#/nix/store/0*-farquorum/bin/#/usr/local/bin/#" \
+        -e "s#/nix/store/0*-farquorum.toml#/etc/farquorum/$settings.toml#" -e "s#/nix/store/0*-#/usr/local/bin/#"
+}
+golden=ci/nix/golden
+programs=$root/usr/local/bin
 # What its [Install] says, as `systemctl enable` does it: UNIT
 enable() {
     local all wanted
-    read -r -a all < <(sed -n 's/^WantedBy=//p' "$root/etc/systemd/system/$1")
+    read -r -a all < <(sed -n 's/^WantedBy=//p' "$units/$1") || true
     for wanted in "${all[@]}"; do
-        mkdir -p "$root/etc/systemd/system/$wanted.wants"
-        ln -s "../$1" "$root/etc/systemd/system/$wanted.wants/"
+        mkdir -p "$units/$wanted.wants"
+        ln -s "../$1" "$units/$wanted.wants/"
     done
 }
-module() { jq -r "$1" "ci/nix/golden/$2.json"; }
-if [[ ${parts[*]} == *nodes* ]]; then
+module() { jq -r "$1" "$golden/$2.json"; }
+module '.aws.tmpfiles[]' hardware >"$root/etc/tmpfiles.d/farquorum.conf"
+if has nodes; then
     # What the module sets for a data disk in aws; here, disks are called otherwise. The root disk has such a name too.
     # shellcheck disable=SC2016 # a name of jq
     module '.aws | .data_disk.blankDevice as $there | .format | split($there) | "#!/bin/bash\n" + join("/dev/disk/by-id/virtio-vol*")' \
-        hardware >"$root/usr/local/bin/farquorum-format-disk"
-    chmod +x "$root/usr/local/bin/farquorum-format-disk"
-    sed '/^\[Service\]/a ExecStart=/usr/local/bin/farquorum-format-disk' ci/nix/golden/farquorum-format-disk.service \
-        >"$root/etc/systemd/system/farquorum-format-disk.service"
+        hardware >"$programs/farquorum-format-disk"
+    sed '/^\[Service\]/a ExecStart=/usr/local/bin/farquorum-format-disk' $golden/farquorum-format-disk.service \
+        >"$units/farquorum-format-disk.service"
     module '.aws.fileSystems | to_entries[] | "\(.value.device) \(.key) \(.value.fsType) \(.value.options | join(",")) 0 2"' hardware >>"$root/etc/fstab"
-    module '.aws.tmpfiles[]' hardware >"$root/etc/tmpfiles.d/farquorum.conf"
+    for n in 1 2 3; do
+        name=cp$n
+        "$binary" certs issue --dir "$keys" --role node --name "$name" --san "127.1.0.$n" >/dev/null
+        # Three times beside each other.
+        other=(-e "s#cp-aws-1#$name#g" -e "s#farquorum-node#farquorum-$name#g" -e "s#%S/farquorum#%S/farquorum-$name#"
+            -e "s#^StateDirectory=.*#StateDirectory=farquorum-$name#" -e "s#/var/lib/farquorum-keys#/root/certs#")
+        placed farquorum "${other[@]}" <$golden/farquorum-node.service >"$units/farquorum-$name.service"
+        placed farquorum "${other[@]}" <$golden/farquorum-node-certificates >"$programs/farquorum-$name-certificates"
+    done
     for unit in farquorum-format-disk farquorum-cp{1,2,3}; do enable "$unit.service"; done
 fi
+if has first-boot; then
+    for unit in farquorum-node{,-request,-certificate,-renew}.service farquorum-node-certificate.path; do
+        placed first-boot <"$golden/$unit" >"$units/$unit"
+        enable "$unit"
+    done
+    cp $golden/farquorum-node-certificates "$programs/"
+    # Where the authorities are: the account that the renewals' command names, which root may use by ssh as the host does.
+    chroot "$root" useradd --create-home --shell /bin/bash signer
+    signer=$root/home/signer
+    cp -r "$keys" "$signer/certs"
+    cp ci/systemd-vm/first-boot.toml "$signer/farquorum.toml"
+    install -d -m 700 "$root/root/.ssh" "$signer/.ssh"
+    chroot "$root" ssh-keygen -q -t ed25519 -N '' -C host -f /root/.ssh/id_ed25519
+    echo "restrict $(cat "$root/root/.ssh/id_ed25519.pub")" >"$signer/.ssh/authorized_keys"
+    echo "192.0.2.5 $(cut -d ' ' -f 1,2 "$root/etc/ssh/ssh_host_ed25519_key.pub")" >"$root/root/.ssh/known_hosts"
+    chroot "$root" chown -R signer: /home/signer
+fi
+# The check starts it.
+rm -f "$units"/{multi-user.target.wants/ssh,sshd}.service
 # The gateway's unit, and what its module sets beside it. It is started by the check, when the clouds are made.
-here=(-e "s#/nix/store/0*-farquorum/bin/#/usr/local/bin/#" -e "s#/nix/store/0*-farquorum.toml#/etc/farquorum/gateway.toml#"
-    -e "s#/nix/store/0*-#/usr/local/bin/#" -e "s#iproute2/bin/ip#/bin/ip#")
-sed "${here[@]}" ci/nix/golden/farquorum-gateway.service >"$root/etc/systemd/system/farquorum-gateway.service"
-sed "${here[@]}" ci/nix/golden/farquorum-gateway-close >"$root/usr/local/bin/farquorum-gateway-close"
-chmod +x "$root/usr/local/bin/farquorum-gateway-close"
-cp ci/nix/golden/farquorum.toml "$root/etc/farquorum/gateway.toml"
+placed gateway <$golden/farquorum-gateway.service >"$units/farquorum-gateway.service"
+placed gateway <$golden/farquorum-gateway-close >"$programs/farquorum-gateway-close"
+cp $golden/farquorum.toml "$root/etc/farquorum/gateway.toml"
 module '.boot.kernel.sysctl | to_entries[] | "\(.key) = \(.value)"' gateway >"$root/etc/sysctl.d/60-farquorum.conf"
 module '.boot.kernelModules[]' gateway >"$root/etc/modules-load.d/farquorum.conf"
 # shellcheck disable=SC2016 # a name of jq
@@ -113,10 +141,19 @@ module '.interfaces | to_entries[] | .key as $name | .value.ipv4.addresses[] | "
     >"$root/etc/farquorum/interfaces"
 # With a monitor: the host of aws.
 module '.watched | "[Service]", "ExecStart=", "ExecStart=\(.ExecStart)", "IPAddressAllow=\(.IPAddressAllow[])"' gateway |
-    sed "${here[@]}" -e 's#198.51.100.9#10.10.0.11#' >"$root/etc/farquorum/monitors.conf"
+    placed gateway -e 's#198.51.100.9#10.10.0.11#' >"$root/etc/farquorum/monitors.conf"
+if has wireguard; then
+    # What the module sets for each node's end of the tunnel, a line for each thing: networking.wireguard of NixOS.
+    mkdir "$root/etc/farquorum/wireguard"
+    for name in $(module '.mesh | keys[]' wireguard); do
+        module ".mesh[\"$name\"].fq0"' | "address \(.ips[])", "port \(.listenPort)",
+            (.peers[] | "peer \(.name) \(.endpoint) \(.persistentKeepalive) \(.allowedIPs | join(","))")' wireguard >"$root/etc/farquorum/wireguard/$name"
+        module ".mesh[\"$name\"].rules" wireguard >"$root/etc/farquorum/wireguard/$name.nft"
+    done
+fi
 # NixOS makes the second table of networking.firewall.checkReversePath.
 [ "$(module .reverse_path gateway)" = loose ] || { echo "ci/systemd-vm.sh: the gateway's reverse_path is not loose" >&2; exit 1; }
-cat - ci/nix/golden/gateway-table.nft <(echo '}') >"$root/etc/nftables.conf" <<TABLES
+cat - $golden/gateway-table.nft <(echo '}') >"$root/etc/nftables.conf" <<TABLES
 table inet return-paths {
   chain loose {
     type filter hook prerouting priority mangle + 10; policy drop;
@@ -125,9 +162,9 @@ table inet return-paths {
 }
 table $(module .family gateway) farquorum-gateway {
 TABLES
-mkdir -p "$root/etc/systemd/system/sysinit.target.wants"
-ln -s /lib/systemd/system/nftables.service "$root/etc/systemd/system/sysinit.target.wants/"
-cat >"$root/etc/systemd/system/check.service" <<UNIT
+mkdir -p "$units/sysinit.target.wants"
+ln -s /lib/systemd/system/nftables.service "$units/sysinit.target.wants/"
+cat >"$units/check.service" <<UNIT
 [Unit]
 Description=The check
 After=basic.target
@@ -137,12 +174,13 @@ StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS1
 UNIT
+chmod +x "$programs"/*
 # Nothing of it is asked for here, and each costs seconds of an emulated processor.
 for unused in serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-daily-upgrade.timer \
     dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-timesyncd.service; do
-    ln -sf /dev/null "$root/etc/systemd/system/$unused"
+    ln -sf /dev/null "$units/$unused"
 done
-ln -s ../check.service "$root/etc/systemd/system/multi-user.target.wants/"
+ln -s ../check.service "$units/multi-user.target.wants/"
 truncate -s 6G "$work/disk"
 truncate -s 64M "$work/data"
 mkfifo "$work/monitor"
@@ -166,11 +204,14 @@ for ((second = 0; second < time_max; second++)); do
     fi
     sleep 1
 done
-tr -d '\r' <"$work/check" | sed '/^systemd-vm: plug/d'
+tr -d '\r' <"$work/check" | sed '/^systemd-vm: plug/d; /^systemd-vm: to be on the console/d'
 if kill -0 "$qemu" 2>/dev/null; then
     tail -n 30 "$work/console" >&2
     echo "ci/systemd-vm.sh: the machine did not end within $time_max s" >&2
     exit 1
 fi
 qemu=
+while read -r text; do
+    grep -aqF "$text" "$work/console" || { echo "ci/systemd-vm.sh: FAILED: the console does not show $text" >&2; exit 1; }
+done < <(tr -d '\r' <"$work/check" | sed -n 's/^systemd-vm: to be on the console: //p')
 grep -aq '^systemd-vm: passed' "$work/check" || { tail -n 30 "$work/console" >&2; echo "ci/systemd-vm.sh: FAILED" >&2; exit 1; }

@@ -101,6 +101,20 @@ let
   };
   bothPeers = { cp-gcp-1 = "198.51.100.2"; cp-azure-1 = "198.51.100.3"; };
   meshed = evaluate (node "cp-aws-1" ++ [ { services.farquorum = tunnelled bothPeers { }; } ]);
+  # Every node's end of one tunnel.
+  mesh = lib.genAttrs (plain.members.names settings.nodes) (
+    name:
+    let
+      host = evaluate (node name ++ [
+        {
+          services.farquorum = tunnelled (bothPeers // { cp-aws-1 = "198.51.100.1"; }) {
+            publicKeys = lib.genAttrs (plain.members.names settings.nodes) (_: key);
+          };
+        }
+      ]);
+    in
+    host.networking.wireguard.interfaces // { rules = host.networking.firewall.extraInputRules; failures = failures host; }
+  );
   # Every host of farquorum.toml has a public address.
   publicAddresses = lib.listToAttrs (
     map (host: lib.nameValuePair host.name "203.0.113.${toString host.number}") (plain.hosts.all settings)
@@ -161,7 +175,7 @@ in
     gcp = hardware (cloud "gcp");
     azure = hardware (cloud "azure");
   };
-  wireguard = meshed.networking.wireguard.interfaces // { failures = failures meshed; };
+  wireguard = meshed.networking.wireguard.interfaces // { inherit mesh; failures = failures meshed; };
   firstBoot = failures (evaluate (node "cp-aws-1" ++ [ { services.farquorum.node.connectivity = "wireguard"; } ]));
   public = {
     family = publicNode.networking.nftables.tables.farquorum-public.family;
