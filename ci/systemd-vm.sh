@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Boots Debian's systemd in a virtual machine with the units of the NixOS modules (ci/nix/golden).
 #   nodes       three nodes: their data disk plugged in late, active by Type=notify, /readyz, the leader killed, the leader
-#               stopped, the watchdog
+#               stopped, the watchdog; a worker beside them, killed
 #   first-boot  a node without a certificate: its key and its request, signed, started; renewed over ssh when it is due
 #   gateway     what the gateway lets pass between three network namespaces, and how late
 #   wireguard   three ends of the tunnel and the firewall's rules, each in a network namespace
@@ -109,7 +109,12 @@ if has nodes; then
         placed farquorum "${other[@]}" <$golden/farquorum-node.service >"$units/farquorum-$name.service"
         placed farquorum "${other[@]}" <$golden/farquorum-node-certificates >"$programs/farquorum-$name-certificates"
     done
-    for unit in farquorum-format-disk farquorum-cp{1,2,3}; do enable "$unit.service"; done
+    "$binary" certs issue --dir "$keys" --role worker --name worker-aws-1 >/dev/null
+    printf 'access_key = "check"\nsecret_key = "nobody asks for it"\n' >"$keys/storage"
+    chmod 600 "$keys/storage"
+    placed farquorum -e "s#/var/lib/farquorum-keys#/root/certs#" <$golden/farquorum-worker.service >"$units/farquorum-worker.service"
+    cp $golden/farquorum-worker-certificates "$programs/"
+    for unit in farquorum-format-disk farquorum-cp{1,2,3} farquorum-worker; do enable "$unit.service"; done
 fi
 if has first-boot; then
     for unit in farquorum-node{,-request,-certificate,-renew}.service farquorum-node-certificate.path; do

@@ -156,6 +156,7 @@ in
     "farquorum-format-disk.service" = unitText oneNode.systemd.services.farquorum-format-disk;
     "farquorum-worker.service" = unitText oneWorker.systemd.services.farquorum-worker;
     "farquorum-node-certificates" = "#!/bin/sh\n" + plain.unit.linkCertificates "cp-aws-1";
+    "farquorum-worker-certificates" = "#!/bin/sh\n" + plain.unit.linkCertificates "worker-aws-1";
     "farquorum-gateway.service" = unitText oneGateway.systemd.services.farquorum-gateway;
     "farquorum-gateway-close" = "#!/bin/sh\n" + plain.gateway.close "iproute2/bin/ip" (builtins.attrNames settings.clouds);
     "gateway-table.nft" = oneGateway.networking.nftables.tables.farquorum-gateway.content;

@@ -41,6 +41,22 @@ done
 saw "three nodes: active by Type=notify, /readyz" "200"
 within farquorum kv set before killed || fail "kv set"
 
+# The worker, from its start at boot: it serves before any node does, and registers when one leads. Nothing answers at the
+# address of its object store.
+worker=farquorum-worker.service
+registrations() { journalctl --no-pager --unit "$worker" --output=cat | grep -c '"Worker ready"'; }
+works() { [ "$(registrations)" -eq "$1" ] && farquorum worker list | grep -q '^worker-aws-1 .* healthy '; }
+within works 1 || fail "the worker is not registered"
+said="$(property_of "$worker" ActiveState) $(property_of "$worker" Type) $(property_of "$worker" StatusText)"
+[ "$said" = "active notify serving" ] || fail "the worker is $said"
+[ "$(property_of "$worker" NRestarts)" -eq 0 ] || fail "the worker was restarted"
+saw "a worker: active by Type=notify, worker list" "healthy"
+systemctl kill --signal=KILL "$worker" || fail "systemctl kill"
+within works 2 || fail "the worker did not come back"
+[ "$(property_of "$worker" NRestarts)" -eq 1 ] || fail "the worker was restarted $(property_of "$worker" NRestarts) times"
+saw "systemctl kill -s KILL of the worker" "restarted, registered"
+judged 12 "$worker"
+
 within led || fail "no leader"
 victim=$(leader)
 systemctl kill --signal=KILL "$(unit "$victim")" || fail "systemctl kill"
@@ -77,4 +93,4 @@ judged 12 farquorum-cp{1,2,3}.service
 link=$(find /run/farquorum-cp1/ -name 'cp1.key' -printf '%l') || fail "no link to the key"
 [ "$(stat -c %a "$link")" = 400 ] || fail "the key handed over has mode $(stat -c %a "$link")"
 saw "the key that systemd handed over" "mode 400"
-systemctl stop 'farquorum-cp*' || fail "systemctl stop of all nodes"
+systemctl stop "$worker" 'farquorum-cp*' || fail "systemctl stop of all nodes"
