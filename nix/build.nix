@@ -8,6 +8,8 @@ let
       map (name: root + "/${name}") [
         ".cargo" "Cargo.lock" "Cargo.toml" "ci/baseline" "cli" "clippy.toml" "config" "deny.toml" "farquorum.toml"
         "netem" "node" "proto" "rustfmt.toml" "worker"
+        # A test plays the scenario that it shows.
+        "docs/lab.md"
       ]
     );
   };

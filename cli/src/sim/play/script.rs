@@ -147,7 +147,7 @@ pub(crate) struct Flap {
 
 /// From one cloud or host to another.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{from: NAME, to: NAME}")]
 pub(crate) struct Way {
     /// Who sends.
     pub(crate) from: String,

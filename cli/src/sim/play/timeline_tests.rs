@@ -108,7 +108,7 @@ fn mistakes_are_named_with_their_line() {
             "the name of a cloud or host, all, or {from: NAME, to: NAME}",
             "line 3",
         ),
-        ("name: x\nsteps:\n- {at_s: 0, cut: a}\n", "struct Way", "line 3"),
+        ("name: x\nsteps:\n- {at_s: 0, cut: a}\n", "expected {from: NAME, to: NAME}", "line 3"),
         (
             "name: x\nsteps:\n- {at_s: 0, flap: {between: [a, b], down_s: 1, up_s: 1, times: 0}}\n",
             "nonzero",
