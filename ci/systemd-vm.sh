@@ -22,7 +22,7 @@ nodes | first-boot | gateway | wireguard | fetch) parts=("$1") ;;
 *) echo "ci/systemd-vm.sh: $1 is not known; allowed are ${parts[*]} and fetch, or nothing for all parts" >&2; exit 2 ;;
 esac
 has() { [[ " ${parts[*]} " == *" $1 "* ]]; }
-# It takes about 290 s of processor time.
+# It takes about 380 s of processor time.
 time_max=${VM_SECONDS_MAX:-3000}
 
 if [ "${1:-}" != fetch ] && [ "${FARQUORUM_NO_DEBIAN:-}" = 1 ]; then
@@ -187,7 +187,8 @@ for unused in serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-
 done
 ln -s ../check.service "$units/multi-user.target.wants/"
 truncate -s 6G "$work/disk"
-truncate -s 64M "$work/data"
+# A node wants 2 GiB free (limits.free_bytes_min).
+truncate -s 4G "$work/data"
 mkfifo "$work/monitor"
 touch "$work/check"
 mkfs.ext4 -q -d "$root" "$work/disk"
