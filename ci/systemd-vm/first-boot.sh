@@ -80,7 +80,7 @@ saw "17 hours later: signed by ssh, for the same key" "restarted, serves with it
 # Its second line: 64 characters of the key that are in no other file of this machine but the copy of the service.
 secret=$(sed -n 2p "$folder/$me.key")
 [ "${#secret}" -eq 64 ] || fail "not the form of a key"
-found=$(grep -rlsF -- "$secret" /etc /home /root /run /tmp /var | grep -v '^/run/credentials/farquorum-node.service/' | paste -sd ' ')
+found=$(grep -rlsF -- "$secret" /etc /home /root /run /tmp /var/lib/{farquorum*,private,systemd} /var/{log,tmp} | grep -v '^/run/credentials/farquorum-node.service/' | paste -sd ' ')
 [ "$found" = "$folder/$me.key" ] || fail "the key is in $found"
 if journalctl --no-pager --output=cat | grep -qF -- "$secret"; then fail "the key is in the journal"; fi
 saw "the key, in every file that was written here" "in its own only"
